@@ -1,0 +1,2 @@
+//! The `correlate` command.
+fn main() {}

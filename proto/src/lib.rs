@@ -1,0 +1,15 @@
+//! The contract of `correlate`: the vocabulary that every part speaks, and the messages on the wire.
+
+pub mod point;
+pub mod segment;
+pub mod seq;
+pub mod time;
+pub mod tuple;
+
+pub use point::{
+    CaptureKind, CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, Interface, Offloads, PointStats,
+};
+pub use segment::{Heard, IcmpError, IcmpKind, IpFields, Record, SackBlocks, Segment, TcpFlags, TcpOptions};
+pub use seq::{SeqNum, Unwrapper};
+pub use time::{Aligned, Clock, Local, Span, Timestamp};
+pub use tuple::{Direction, Endpoint, FourTuple, Role};
