@@ -1,1 +1,6 @@
-//! placeholder
+//! The capturing end of `correlate`: frames from an interface or a file, dissected into records.
+
+pub mod capture;
+pub mod dissect;
+pub mod filter;
+pub mod host;

@@ -1,0 +1,1 @@
+//! Live capture from the interfaces of this host.

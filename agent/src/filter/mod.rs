@@ -1,0 +1,1 @@
+//! Capture filters: `pcap-filter(7)` expressions compiled to classic BPF, for the kernel or interpreted.
