@@ -1,13 +1,15 @@
 //! The contract of `correlate`: the vocabulary that every part speaks, and the messages on the wire.
 
 pub mod point;
+pub mod report;
 pub mod segment;
 pub mod seq;
 pub mod time;
 pub mod tuple;
 
 pub use point::{
-    CaptureKind, CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, Interface, Offloads, PointStats,
+    CaptureKind, CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, Interface, Offloads,
+    PointStats,
 };
 pub use segment::{Heard, IcmpError, IcmpKind, IpFields, Record, SackBlocks, Segment, TcpFlags, TcpOptions};
 pub use seq::{SeqNum, Unwrapper};

@@ -60,7 +60,10 @@ pub struct Interface {
 /// Segmentation offloads of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, schemars::JsonSchema))]
-#[expect(clippy::struct_excessive_bools, reason = "four independent switches of the driver, as ethtool names them")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent switches of the driver, as ethtool names them"
+)]
 pub struct Offloads {
     /// TCP segmentation offload.
     pub tso: bool,

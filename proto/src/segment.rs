@@ -225,7 +225,10 @@ pub enum IcmpKind {
 
 /// One captured packet that the analysis can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly every record is a segment; boxing would allocate per packet")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every record is a segment; boxing would allocate per packet"
+)]
 pub enum Record {
     /// A TCP packet.
     Segment(Segment),

@@ -37,7 +37,11 @@ impl FourTuple {
 /// A direction of travel. It follows the roles of the hosts (`--client`, `--server`), whoever opened the
 /// connection, and is the same at both capture points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "json", derive(serde::Serialize, schemars::JsonSchema), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "json",
+    derive(serde::Serialize, schemars::JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Direction {
     /// From the client host to the server host.
     ClientToServer,
@@ -70,7 +74,11 @@ impl Direction {
 
 /// The role of a capture point on the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "json", derive(serde::Serialize, schemars::JsonSchema), serde(rename_all = "kebab-case"))]
+#[cfg_attr(
+    feature = "json",
+    derive(serde::Serialize, schemars::JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Role {
     /// The host given by `--client`.
     Client,

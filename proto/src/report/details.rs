@@ -1,0 +1,115 @@
+//! What scripts compute with, by code.
+
+use super::EndpointReport;
+
+/// Figures of a finding. In JSON the fields stand directly under `details`, without a tag: `code` says which.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, schemars::JsonSchema), serde(untagged))]
+pub enum Details {
+    /// `packet-loss`, `asymmetric-loss`.
+    Loss {
+        /// Wire segments sent.
+        sent: u64,
+        /// Copies lost.
+        lost: u64,
+        /// Lost by sent.
+        ratio: f64,
+        /// 95 % Wilson interval of the ratio.
+        ci95: [f64; 2],
+        /// Mean number of segments lost in a row.
+        mean_burst: f64,
+        /// Why, where it shows.
+        cause: LossCause,
+    },
+    /// `path-mtu-blackhole`.
+    PathMtu {
+        /// Largest IP packet that arrived.
+        largest_delivered_ip_bytes: u32,
+        /// Smallest IP packet that was lost each time.
+        smallest_lost_ip_bytes: u32,
+        /// What became of the router's message.
+        icmp_too_big: IcmpTooBig,
+    },
+    /// `rst-injected`.
+    Injected {
+        /// TTL that the forged packet arrived with.
+        ttl: u8,
+        /// TTL of the peer's own packets there; absent if none was seen.
+        usual_ttl: Option<u8>,
+        /// How long the connection had been idle.
+        idle_ms: i64,
+        /// Both ends were reset.
+        both_ends: bool,
+        /// The device also keeps packets from passing; absent if it cannot be told.
+        #[cfg_attr(feature = "json", serde(skip_serializing_if = "Option::is_none"))]
+        in_path: Option<bool>,
+    },
+    /// `syn-lost`, `syn-ack-lost`, `handshake-ack-lost`, `rst-lost`, `one-way-blackhole`, `syn-unanswered`,
+    /// `syn-ack-ignored`: packets sent by one end and received at the other.
+    Counts {
+        /// Sent.
+        sent: u64,
+        /// Received.
+        received: u64,
+    },
+    /// `address-translated`.
+    Translated {
+        /// The four-tuple at the client's capture point.
+        client_side: TranslatedSide,
+        /// The four-tuple at the server's capture point.
+        server_side: TranslatedSide,
+    },
+    /// `capture-loss`.
+    CaptureLoss {
+        /// Packets that the kernel or the agent counted as dropped.
+        counted: u64,
+        /// Packets that are proven to have passed and are not in the capture.
+        evidenced: u64,
+    },
+    /// Nothing beyond the sentence.
+    Plain {},
+}
+
+/// A connection as one side of a translation sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, schemars::JsonSchema))]
+pub struct TranslatedSide {
+    /// The client host's end.
+    pub client: EndpointReport,
+    /// The server host's end.
+    pub server: EndpointReport,
+}
+
+/// Why packets were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "json",
+    derive(serde::Serialize, schemars::JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
+pub enum LossCause {
+    /// The evidence does not show it.
+    Unknown,
+    /// Independent of load and of each other.
+    Random,
+    /// In bursts.
+    Bursty,
+}
+
+/// What became of an ICMP "too big" message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "json",
+    derive(serde::Serialize, schemars::JsonSchema),
+    serde(rename_all = "kebab-case")
+)]
+pub enum IcmpTooBig {
+    /// None was seen at either end.
+    NotSeen,
+    /// It reached the sender in time to act on it.
+    Sent,
+    /// It was sent and did not reach the sender.
+    Lost,
+    /// It reached the sender, which went on as before.
+    Ignored,
+}
