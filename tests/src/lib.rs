@@ -1,1 +1,3 @@
-//! placeholder
+//! What the end-to-end tests and benchmarks of `correlate` share.
+
+pub mod synthetic;
