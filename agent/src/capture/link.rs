@@ -21,7 +21,6 @@ pub enum LinkType {
     Other(u32),
 }
 
-/// Numbers that stand for the same thing are listed with the one that is written first.
 const KNOWN: [(u32, LinkType); 12] = [
     (0, LinkType::Null),
     (1, LinkType::Ethernet),
@@ -69,12 +68,18 @@ impl LinkType {
         KNOWN.iter().find(|(known, _)| *known == number).map_or(Self::Other(number), |(_, link)| *link)
     }
 
-    /// The number written to files.
+    /// The number written to files, the first of those that stand for the same thing.
     #[must_use]
     pub fn number(self) -> u32 {
         match self {
             Self::Other(number) => number,
-            known => KNOWN.iter().find(|(_, link)| *link == known).map_or(0, |(number, _)| *number),
+            Self::Null => 0,
+            Self::Ethernet => 1,
+            Self::Ppp => 9,
+            Self::RawIp => 101,
+            Self::Loop => 108,
+            Self::LinuxSll => 113,
+            Self::LinuxSll2 => 276,
         }
     }
 
