@@ -1,1 +1,38 @@
-//! placeholder
+//! A network lab of real packets on one machine: namespaces for the hosts, links over netlink, and between them a
+//! user-space middlebox that delays, drops, duplicates, reorders, injects and translates by plan, and writes down
+//! every decision. It needs neither root (see [`enter_user_namespace`]) nor any program.
+#![cfg(target_os = "linux")]
+
+mod catalogue;
+mod error;
+mod lab;
+mod ledger;
+mod middlebox;
+mod namespace;
+mod netlink;
+mod pcap;
+mod plan;
+mod rng;
+mod rule;
+mod scenario;
+mod sys;
+mod tap;
+mod topology;
+mod traffic;
+mod wire;
+
+pub use catalogue::{catalogue, find};
+pub use error::LabError;
+pub use lab::{Lab, Outcome, record};
+pub use ledger::{Done, Entry, Protocol, write_csv};
+pub use namespace::{Namespace, enter_user_namespace};
+pub use plan::{Plan, Translation};
+pub use rule::{
+    Action, Count, IcmpMessage, Kind, Match, Payload, RstInjection, Rule, Scope, Toward, Trigger,
+};
+pub use scenario::{Expect, Scenario};
+pub use tap::{ClockError, Omitted, TapInterface, TapOutcome, TapPlan};
+pub use topology::{Host, IpVersion, MAX_SERVERS, Offloads};
+pub use traffic::{
+    Caller, ClientReport, Flow, Listener, Pace, ServerReport, Side, Step, Traffic, TrafficReport,
+};

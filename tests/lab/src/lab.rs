@@ -1,0 +1,124 @@
+//! The lab itself: a scenario that runs.
+
+use crate::error::LabError;
+use crate::ledger::Entry;
+use crate::middlebox::{Middlebox, Setting};
+use crate::plan::Translation;
+use crate::scenario::Scenario;
+use crate::tap::{Tap, TapOutcome};
+use crate::topology::{Host, Topology};
+use crate::traffic::{self, Stage, TrafficReport};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the kernels may take to answer the last packet, and to hand a delivered frame to a tap: softirqs of a
+/// busy machine run late.
+const DRAIN: Duration = Duration::from_millis(30);
+
+/// A built scenario: hosts, links and a running middlebox. Dropping it stops and removes everything.
+#[derive(Debug)]
+pub struct Lab {
+    // Taps and middlebox stop before the namespaces go.
+    taps: Vec<Tap>,
+    middlebox: Middlebox,
+    topology: Topology,
+    scenario: Scenario,
+    seed: u64,
+    report: TrafficReport,
+}
+
+/// What is known after a scenario has run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the middlebox did, in the order in which it decided.
+    pub ledger: Vec<Entry>,
+    /// Frames that the middlebox lost without a rule; 0, or the ledger is not the truth.
+    pub middlebox_drops: u64,
+    /// The client's tap, then the servers', if they were started.
+    pub taps: Vec<TapOutcome>,
+    /// What the applications experienced.
+    pub traffic: TrafficReport,
+}
+
+impl Lab {
+    /// Builds the hosts and starts the middlebox. All dice follow from `seed`.
+    ///
+    /// # Errors
+    /// [`LabError::NoPrivilege`] where namespaces may not be made; see [`crate::enter_user_namespace`].
+    pub fn start(scenario: &Scenario, seed: u64) -> Result<Self, LabError> {
+        let topology = Topology::build(scenario.servers, scenario.offloads)?;
+        let setting = Setting { plan: scenario.plan.clone(), ip: scenario.ip, seed };
+        let middlebox = Middlebox::start(&topology, setting)?;
+        let (scenario, report) = (scenario.clone(), TrafficReport::default());
+        Ok(Self { taps: Vec::new(), middlebox, topology, scenario, seed, report })
+    }
+
+    /// The client host.
+    pub const fn client(&self) -> &Host {
+        &self.topology.client
+    }
+
+    /// Server `index`, from 0, if there is one.
+    pub fn server(&self, index: usize) -> Option<&Host> {
+        self.topology.servers.get(index)
+    }
+
+    /// Starts the scenario's taps: `client.pcap`, `server.pcap`, `server2.pcap` … in `folder`.
+    pub fn start_taps(&mut self, folder: &Path) -> Result<(), LabError> {
+        let client = (&self.topology.client, &self.scenario.client_tap, "client.pcap".to_owned());
+        let servers = self.topology.servers.iter().zip(&self.scenario.server_taps);
+        let servers = (1..).zip(servers).map(|(number, (host, plan))| (host, plan, server_file(number)));
+        for (stream, (host, plan, file)) in (0u64..).zip(std::iter::once(client).chain(servers)) {
+            let seed = self.seed.wrapping_add(stream << 32);
+            self.taps.push(Tap::start(host, plan, &folder.join(file), seed)?);
+        }
+        Ok(())
+    }
+
+    /// Runs the scenario's traffic to its end.
+    pub fn run_traffic(&mut self) -> Result<&TrafficReport, LabError> {
+        let ip = self.scenario.ip;
+        let stage = Stage {
+            client: &self.topology.client.namespace,
+            servers: (0..)
+                .map(|index| ip.server(index))
+                .zip(&self.topology.servers)
+                .map(|(a, h)| (h, a))
+                .collect(),
+            from: ip.client(),
+            to: match self.scenario.plan.translation {
+                Translation::Service => ip.service(),
+                Translation::None | Translation::Source => ip.server(0),
+            },
+            seed: self.seed,
+        };
+        self.report = traffic::run(&stage, &self.scenario.traffic)?;
+        Ok(&self.report)
+    }
+
+    /// Stops the middlebox, when what was on its way has arrived, and then the taps.
+    pub fn stop(mut self) -> Result<Outcome, LabError> {
+        std::thread::sleep(DRAIN);
+        let finished = self.middlebox.finish()?;
+        std::thread::sleep(DRAIN);
+        let taps = self.taps.iter_mut().map(Tap::finish).collect::<Result<_, _>>()?;
+        Ok(Outcome {
+            ledger: finished.ledger,
+            middlebox_drops: finished.drops,
+            taps,
+            traffic: std::mem::take(&mut self.report),
+        })
+    }
+}
+
+/// Builds a scenario, captures its traffic into `folder` and stops it.
+pub fn record(scenario: &Scenario, seed: u64, folder: &Path) -> Result<Outcome, LabError> {
+    let mut lab = Lab::start(scenario, seed)?;
+    lab.start_taps(folder)?;
+    lab.run_traffic()?;
+    lab.stop()
+}
+
+fn server_file(number: usize) -> String {
+    if number == 1 { "server.pcap".to_owned() } else { format!("server{number}.pcap") }
+}

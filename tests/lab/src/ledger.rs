@@ -1,0 +1,120 @@
+//! The middlebox's book: what it did to every packet.
+
+use correlate_proto::{Direction, FourTuple, TcpFlags};
+use std::io::{self, Write};
+
+/// What was done to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Done {
+    /// It passed unchanged, but for the TTL.
+    Forward,
+    /// It passed with other addresses or ports, or other fields changed.
+    Rewrite,
+    /// It was dropped.
+    Drop,
+    /// This is the second copy of the packet in an earlier entry.
+    Duplicate,
+    /// It was held back so that others could overtake it, then passed.
+    Hold,
+    /// No host sent it: the middlebox made it.
+    Inject,
+}
+
+impl Done {
+    /// Word in the CSV.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Rewrite => "rewrite",
+            Self::Drop => "drop",
+            Self::Duplicate => "duplicate",
+            Self::Hold => "hold",
+            Self::Inject => "inject",
+        }
+    }
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// A TCP packet.
+    Tcp,
+    /// An ICMP or `ICMPv6` error that quotes TCP. Ports of the tuples are 0, TCP fields are 0.
+    Icmp,
+}
+
+/// One decision about one packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When the packet came in (or was made), ns by `CLOCK_REALTIME`.
+    pub at_in_ns: i64,
+    /// When it was sent on; absent if it never was.
+    pub at_out_ns: Option<i64>,
+    /// Direction of travel.
+    pub direction: Direction,
+    /// TCP or ICMP.
+    pub protocol: Protocol,
+    /// Four-tuple as it came.
+    pub came: FourTuple,
+    /// Four-tuple as it left.
+    pub left: FourTuple,
+    /// Which server it went to or came from, from 0.
+    pub server: usize,
+    /// IPv4 identification; absent for IPv6.
+    pub ip_id: Option<u16>,
+    /// Octets of the IP packet.
+    pub ip_len: usize,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// TCP flags.
+    pub flags: TcpFlags,
+    /// Octets of TCP payload.
+    pub payload_len: usize,
+    /// Payload of each wire segment of a super-packet; 0 for a plain one.
+    pub gso_size: u16,
+    /// How many packets this is on a wire.
+    pub wire_segments: usize,
+    /// Own value of the timestamps option.
+    pub tsval: Option<u32>,
+    /// What was done.
+    pub done: Done,
+    /// Names of the rules that had an effect, joined by `+`; empty if none.
+    pub rule: String,
+    /// How long it was meant to stay, path delay included, in ns.
+    pub delay_ns: u64,
+}
+
+const HEADER: &str = "t_in_ns,t_out_ns,direction,protocol,server,came_src,came_dst,left_src,left_dst,ip_id,ip_len,\
+seq,ack,flags,payload_len,gso_size,wire_segments,tsval,done,rule,delay_ns";
+
+/// Writes the ledger as CSV, one line per entry, with a header line. Absent values are empty.
+pub fn write_csv(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{HEADER}")?;
+    for entry in entries {
+        write_entry(entry, out)?;
+    }
+    out.flush()
+}
+
+fn write_entry(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
+    let direction = match entry.direction {
+        Direction::ClientToServer => "c2s",
+        Direction::ServerToClient => "s2c",
+    };
+    let protocol = match entry.protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Icmp => "icmp",
+    };
+    write!(out, "{},{},{direction},{protocol},{},", entry.at_in_ns, text(entry.at_out_ns), entry.server)?;
+    write!(out, "{},{},{},{},", entry.came.src, entry.came.dst, entry.left.src, entry.left.dst)?;
+    write!(out, "{},{},{},{},", text(entry.ip_id), entry.ip_len, entry.seq, entry.ack)?;
+    write!(out, "0x{:03x},{},{},", entry.flags.0, entry.payload_len, entry.gso_size)?;
+    write!(out, "{},{},{},", entry.wire_segments, text(entry.tsval), entry.done.word())?;
+    writeln!(out, "{},{}", entry.rule, entry.delay_ns)
+}
+
+fn text(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}

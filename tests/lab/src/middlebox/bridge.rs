@@ -1,0 +1,327 @@
+//! The bridge: its thread, its sockets and the way of a frame through it.
+
+use super::decide::{Decider, Decision, Disposal, Subject};
+use super::release::{ReleaseQueue, Waiting};
+use super::translate::Translator;
+use crate::error::LabError;
+use crate::ledger::{Done, Entry};
+use crate::plan::Plan;
+use crate::sys::packet::{FRAME_ROOM, PacketSocket, Purpose, now_ns};
+use crate::sys::wait::{readable, sharpen_timers};
+use crate::topology::{IpVersion, Topology, host_mac};
+use crate::wire::edit;
+use crate::wire::frame::Frame;
+use crate::wire::view::{Carried, View};
+use correlate_proto::{Direction, FourTuple};
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Frames taken from one port before the others, and the release queue, get their turn.
+const FRAMES_PER_TURN: usize = 64;
+
+/// How the middlebox shall behave.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    pub(crate) plan: Plan,
+    pub(crate) ip: IpVersion,
+    pub(crate) seed: u64,
+}
+
+/// What the middlebox leaves behind.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    pub(crate) ledger: Vec<Entry>,
+    /// Frames that the kernel dropped on the middlebox's sockets, and frames that it refused to send.
+    pub(crate) drops: u64,
+}
+
+/// The running middlebox; stops when dropped.
+#[derive(Debug)]
+pub(crate) struct Middlebox {
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<io::Result<io::Result<Finished>>>>,
+}
+
+impl Middlebox {
+    /// Starts it; when this returns it hears every frame.
+    pub(crate) fn start(topology: &Topology, setting: Setting) -> Result<Self, LabError> {
+        let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
+        let ports = topology.ports.clone();
+        let (ready, is_ready) = mpsc::channel();
+        let work = move || {
+            let sockets = ports.iter().map(|port| PacketSocket::open(port, Purpose::Bridge)).collect();
+            let sockets: Vec<PacketSocket> = match sockets {
+                Ok(sockets) => sockets,
+                Err(error) => return Err(error),
+            };
+            sharpen_timers();
+            // The receiver waits for exactly this.
+            let _ = ready.send(());
+            Bridge::new(sockets, setting).run(&wake)
+        };
+        let thread = topology
+            .middle
+            .spawn("middlebox", work)
+            .map_err(LabError::setup("start the middlebox thread"))?;
+        let mut middlebox = Self { stop: Some(stop), thread: Some(thread) };
+        match is_ready.recv() {
+            Ok(()) => Ok(middlebox),
+            Err(_) => Err(middlebox.finish().err().unwrap_or(LabError::Panicked("middlebox"))),
+        }
+    }
+
+    /// Stops it after what is still on its way has been delivered.
+    pub(crate) fn finish(&mut self) -> Result<Finished, LabError> {
+        drop(self.stop.take());
+        let Some(thread) = self.thread.take() else { return Ok(Finished::default()) };
+        let ended = thread.join().map_err(|_| LabError::Panicked("middlebox"))?;
+        ended.and_then(|inner| inner).map_err(LabError::run("the middlebox"))
+    }
+}
+
+impl Drop for Middlebox {
+    fn drop(&mut self) {
+        // Nobody is left to tell of an error.
+        let _ = self.finish();
+    }
+}
+
+/// The state of the bridge's thread.
+pub(super) struct Bridge {
+    sockets: Vec<PacketSocket>,
+    pub(super) setting: Setting,
+    translator: Translator,
+    pub(super) decider: Decider,
+    queue: ReleaseQueue,
+    ledger: Vec<Entry>,
+    /// When the newest frame that keeps the order is due, by direction.
+    last_due_ns: [i64; 2],
+    drops: u64,
+}
+
+/// A packet with what was found out about it.
+#[derive(Debug, Clone)]
+pub(super) struct Packet {
+    pub(super) at_ns: i64,
+    pub(super) direction: Direction,
+    pub(super) view: View,
+    pub(super) frame: Frame,
+    pub(super) left: FourTuple,
+    pub(super) client_side: FourTuple,
+    pub(super) server: usize,
+}
+
+impl Packet {
+    /// Port that it leaves by, if it passes.
+    pub(super) const fn exit(&self) -> usize {
+        match self.direction {
+            Direction::ClientToServer => self.server + 1,
+            Direction::ServerToClient => 0,
+        }
+    }
+
+    /// Port that it came in by.
+    pub(super) const fn entrance(&self) -> usize {
+        match self.direction {
+            Direction::ClientToServer => 0,
+            Direction::ServerToClient => self.server + 1,
+        }
+    }
+}
+
+impl Bridge {
+    fn new(sockets: Vec<PacketSocket>, setting: Setting) -> Self {
+        Self {
+            translator: Translator::new(setting.plan.translation, sockets.len() - 1),
+            decider: Decider::new(&setting.plan.rules, setting.seed),
+            sockets,
+            setting,
+            queue: ReleaseQueue::default(),
+            ledger: Vec::new(),
+            last_due_ns: [0; 2],
+            drops: 0,
+        }
+    }
+
+    /// Bridges until the other end of `wake` is closed and nothing is on its way any more.
+    fn run(mut self, wake: &PipeReader) -> io::Result<Finished> {
+        let mut buffer = vec![0; FRAME_ROOM];
+        let mut stopping = false;
+        loop {
+            let busy = self.receive_turn(&mut buffer)?;
+            self.release_due();
+            if stopping && !busy && self.queue.next_due_ns().is_none() {
+                break;
+            }
+            if busy {
+                continue;
+            }
+            let wait = self.queue.next_due_ns().map(|due| due - now_ns());
+            let wait = wait.map(|ns| Duration::from_nanos(u64::try_from(ns).unwrap_or(0)));
+            if stopping {
+                let fds: Vec<BorrowedFd<'_>> = self.sockets.iter().map(AsFd::as_fd).collect();
+                readable(&fds, wait)?;
+            } else {
+                let fds = self.sockets.iter().map(AsFd::as_fd).chain([wake.as_fd()]);
+                readable(&fds.collect::<Vec<_>>(), wait)?;
+                stopping = crate::sys::wait::is_readable(wake.as_fd())?;
+            }
+        }
+        for socket in &self.sockets {
+            self.drops += socket.take_drops()?;
+        }
+        Ok(Finished { ledger: self.ledger, drops: self.drops })
+    }
+
+    /// Takes what waits at the ports; tells whether there may be more.
+    fn receive_turn(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        let mut busy = false;
+        for port in 0..self.sockets.len() {
+            for turn in 1..=FRAMES_PER_TURN {
+                let Some(received) = self.sockets[port].receive(buffer)? else { break };
+                if let Some(frame) = Frame::received(&buffer[..received.len]) {
+                    self.handle(port, received.at_ns, frame);
+                }
+                busy |= turn == FRAMES_PER_TURN;
+            }
+        }
+        Ok(busy)
+    }
+
+    fn release_due(&mut self) {
+        while let Some(waiting) = self.queue.take_due(now_ns()) {
+            let sent = self.sockets[waiting.port].send(waiting.frame.as_sent());
+            match (sent, waiting.entry) {
+                (Ok(()), Some(entry)) => self.ledger[entry].at_out_ns = Some(now_ns()),
+                (Ok(()), None) => {}
+                // A loss that no rule ordered: it is counted, and the entry has no time of leaving.
+                (Err(_), _) => self.drops += 1,
+            }
+        }
+    }
+
+    fn handle(&mut self, port: usize, at_ns: i64, frame: Frame) {
+        let direction = if port == 0 { Direction::ClientToServer } else { Direction::ServerToClient };
+        let Some(view) = View::read(frame.ethernet()) else {
+            self.flood(port, at_ns, direction, &frame);
+            return;
+        };
+        let routed = match view.carried {
+            Carried::Tcp(_) => self.translator.route(direction, view.tuple),
+            Carried::IcmpError { quoted } => self.translator.route_icmp(direction, view.tuple, quoted),
+        };
+        let Some(routed) = routed else {
+            self.drops += 1;
+            return;
+        };
+        let (left, client_side, server) = (routed.left, routed.client_side, routed.server);
+        let packet = Packet { at_ns, direction, view, frame, left, client_side, server };
+        let decision = self.decider.decide(&Subject {
+            at_ns,
+            direction,
+            client_side,
+            view: &packet.view,
+            wire_ip_len: wire_ip_len(&packet),
+        });
+        self.carry_out(&packet, &decision);
+    }
+
+    /// Sends a frame that is no part of the evidence to everyone else, after the path's delay.
+    fn flood(&mut self, port: usize, at_ns: i64, direction: Direction, frame: &Frame) {
+        let due_ns = at_ns + signed(self.path_delay_ns(direction));
+        let exits = if port == 0 { 1..self.sockets.len() } else { 0..1 };
+        for exit in exits {
+            self.queue.put(Waiting { due_ns, port: exit, frame: frame.clone(), entry: None });
+        }
+    }
+
+    fn carry_out(&mut self, packet: &Packet, decision: &Decision) {
+        let path_ns = self.path_delay_ns(packet.direction);
+        let rules = decision.rules.join("+");
+        let mut due_ns = packet.at_ns + signed(path_ns + decision.delay_ns);
+        if let Some(disposal) = decision.disposal {
+            self.note(packet, Done::Drop, &rules, 0);
+            match disposal {
+                Disposal::Drop => {}
+                Disposal::Icmp(message) => self.reject(packet, message, &rules),
+                Disposal::Refuse => self.refuse(packet, &rules),
+            }
+        } else if decision.hold_ns > 0 {
+            due_ns += signed(decision.hold_ns);
+            self.pass(packet, Done::Hold, &rules, due_ns);
+        } else {
+            due_ns = due_ns.max(self.last_due_ns[packet.direction.index()]);
+            self.last_due_ns[packet.direction.index()] = due_ns;
+            let done = if packet.left == packet.view.tuple { Done::Forward } else { Done::Rewrite };
+            self.pass(packet, done, &rules, due_ns);
+        }
+        if decision.disposal.is_none() {
+            for gap in &decision.copies_ns {
+                self.pass(packet, Done::Duplicate, &rules, due_ns + signed(*gap));
+            }
+        }
+        for (rule, injection) in &decision.resets {
+            self.inject(packet, injection, rule, due_ns);
+        }
+    }
+
+    /// Queues the packet for its way out.
+    fn pass(&mut self, packet: &Packet, done: Done, rules: &str, due_ns: i64) {
+        let mut frame = packet.frame.clone();
+        match packet.view.carried {
+            Carried::Tcp(_) if packet.left == packet.view.tuple => {}
+            Carried::Tcp(_) => edit::set_tuple(&mut frame, packet.left),
+            Carried::IcmpError { .. } => {
+                let quoted = match packet.direction {
+                    Direction::ClientToServer => self.translator.server_side(packet.client_side).reversed(),
+                    Direction::ServerToClient => packet.client_side,
+                };
+                edit::set_icmp_tuples(&mut frame, packet.left, quoted);
+            }
+        }
+        if self.setting.plan.hops > 0 {
+            edit::age(&mut frame, self.setting.plan.hops);
+        }
+        edit::set_destination(&mut frame, host_mac(packet.exit()));
+        let entry = self.note(packet, done, rules, due_ns - packet.at_ns);
+        self.queue.put(Waiting { due_ns, port: packet.exit(), frame, entry: Some(entry) });
+    }
+
+    /// Queues a forged frame on its way to the packet's receiver, or back to its sender.
+    pub(super) fn send_forged(&mut self, about: &Packet, frame: Frame, due_ns: i64, rule: &str) {
+        let Some(view) = View::read(frame.ethernet()) else { return };
+        let back = frame.ethernet()[..6] == host_mac(about.entrance());
+        let direction = if back { about.direction.reversed() } else { about.direction };
+        let made = Packet { direction, view, left: view.tuple, frame, ..about.clone() };
+        let entry = self.note(&made, Done::Inject, rule, due_ns - about.at_ns);
+        self.queue.put(Waiting { due_ns, port: made.exit(), frame: made.frame, entry: Some(entry) });
+    }
+
+    fn note(&mut self, packet: &Packet, done: Done, rules: &str, delay_ns: i64) -> usize {
+        self.ledger.push(super::account::entry(packet, done, rules, u64::try_from(delay_ns).unwrap_or(0)));
+        self.ledger.len() - 1
+    }
+
+    /// The path's own delay in a direction.
+    pub(super) const fn path_delay_ns(&self, direction: Direction) -> u64 {
+        self.setting.plan.delay_us[direction.index()] * 1000
+    }
+}
+
+/// A span that is known to be short, as a signed number.
+pub(super) fn signed(ns: u64) -> i64 {
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+/// Octets of the IP packet as it is on a wire.
+fn wire_ip_len(packet: &Packet) -> usize {
+    match (packet.view.tcp(), packet.frame.gso_size()) {
+        (Some(tcp), size) if size > 0 => {
+            packet.view.ip.len.min(packet.view.ip.header_len + tcp.header_len + usize::from(size))
+        }
+        _ => packet.view.ip.len,
+    }
+}

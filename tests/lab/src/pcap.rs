@@ -1,0 +1,50 @@
+//! Writing classic pcap files with nanosecond stamps.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
+const LINKTYPE_ETHERNET: u32 = 1;
+
+/// A pcap file that is being written.
+#[derive(Debug)]
+pub(crate) struct PcapWriter {
+    out: BufWriter<File>,
+    snaplen: usize,
+}
+
+impl PcapWriter {
+    /// Creates the file; an existing one is replaced.
+    pub(crate) fn create(path: &Path, snaplen: usize) -> io::Result<Self> {
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        let limit = u32::try_from(snaplen).unwrap_or(u32::MAX);
+        out.write_all(&MAGIC_NANOSECONDS.to_le_bytes())?;
+        out.write_all(&[2, 0, 4, 0])?; // version 2.4
+        out.write_all(&[0; 8])?; // time zone, accuracy
+        out.write_all(&limit.to_le_bytes())?;
+        out.write_all(&LINKTYPE_ETHERNET.to_le_bytes())?;
+        Ok(Self { out, snaplen })
+    }
+
+    /// Writes one frame, cut to the snaplen. Stamps before 1970 or after 2106 are held at those ends.
+    pub(crate) fn write(&mut self, at_ns: i64, frame: &[u8]) -> io::Result<()> {
+        let at_ns = at_ns.max(0);
+        let seconds = u32::try_from(at_ns / 1_000_000_000).unwrap_or(u32::MAX);
+        let nanoseconds = u32::try_from(at_ns % 1_000_000_000).unwrap_or(0);
+        let kept = &frame[..frame.len().min(self.snaplen)];
+        for field in [seconds, nanoseconds, length(kept), length(frame)] {
+            self.out.write_all(&field.to_le_bytes())?;
+        }
+        self.out.write_all(kept)
+    }
+
+    /// Writes what is buffered.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}

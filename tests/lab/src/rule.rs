@@ -1,0 +1,275 @@
+//! Rules: which packets, and what is done to them.
+
+pub use crate::wire::forge::IcmpMessage;
+use correlate_proto::{Direction, TcpFlags};
+
+/// One rule of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Name, as it stands in the ledger.
+    pub name: &'static str,
+    /// Which packets it concerns.
+    pub when: Match,
+    /// What it does to them.
+    pub action: Action,
+}
+
+impl Rule {
+    /// A rule.
+    pub const fn new(name: &'static str, when: Match, action: Action) -> Self {
+        Self { name, when, action }
+    }
+}
+
+/// Which kind of packet a rule concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// TCP.
+    Tcp,
+    /// ICMP errors that quote TCP.
+    IcmpError,
+}
+
+/// Which of the packets that fit a rule it is applied to, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// Every one.
+    All,
+    /// The n-th only.
+    Only(u32),
+    /// The first n.
+    First(u32),
+    /// All but the first n.
+    After(u32),
+}
+
+/// What a rule's count runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Each connection by itself.
+    Connection,
+    /// All traffic together.
+    Everything,
+}
+
+/// Whether a packet must carry payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// Either way.
+    Any,
+    /// At least one octet.
+    Some,
+    /// None: a pure ACK, a SYN, a FIN.
+    None,
+}
+
+/// A condition on packets; all parts must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// TCP or ICMP.
+    pub kind: Kind,
+    /// Direction of travel; both if absent.
+    pub direction: Option<Direction>,
+    /// Flags that must be set.
+    pub set: TcpFlags,
+    /// Flags of which none may be set.
+    pub clear: TcpFlags,
+    /// Payload or none.
+    pub payload: Payload,
+    /// The IP packet on the wire (of a super-packet: each segment) is longer than this, in octets.
+    pub longer_than: usize,
+    /// The server's port, on either side of the packet; any if absent.
+    pub port: Option<u16>,
+    /// The connection was silent at least this long before, in ms.
+    pub idle_ms: u64,
+    /// Which of those that fit.
+    pub count: Count,
+    /// What the count runs over.
+    pub scope: Scope,
+}
+
+impl Match {
+    /// Any TCP packet in either direction.
+    pub const fn tcp() -> Self {
+        Self {
+            kind: Kind::Tcp,
+            direction: None,
+            set: TcpFlags(0),
+            clear: TcpFlags(0),
+            payload: Payload::Any,
+            longer_than: 0,
+            port: None,
+            idle_ms: 0,
+            count: Count::All,
+            scope: Scope::Connection,
+        }
+    }
+
+    /// TCP from client to server.
+    pub const fn c2s() -> Self {
+        Self { direction: Some(Direction::ClientToServer), ..Self::tcp() }
+    }
+
+    /// TCP from server to client.
+    pub const fn s2c() -> Self {
+        Self { direction: Some(Direction::ServerToClient), ..Self::tcp() }
+    }
+
+    /// ICMP errors in either direction.
+    pub const fn icmp_errors() -> Self {
+        Self { kind: Kind::IcmpError, ..Self::tcp() }
+    }
+
+    /// Only SYNs without ACK.
+    pub const fn syn(mut self) -> Self {
+        self.set = TcpFlags::SYN;
+        self.clear = TcpFlags::ACK;
+        self
+    }
+
+    /// Only SYN-ACKs.
+    pub const fn syn_ack(mut self) -> Self {
+        self.set = TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0);
+        self
+    }
+
+    /// Only resets.
+    pub const fn rst(mut self) -> Self {
+        self.set = TcpFlags::RST;
+        self
+    }
+
+    /// Only ACKs without payload, SYN, FIN or RST.
+    pub const fn pure_ack(mut self) -> Self {
+        self.set = TcpFlags::ACK;
+        self.clear = TcpFlags(TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0);
+        self.payload = Payload::None;
+        self
+    }
+
+    /// Only packets with payload.
+    pub const fn data(mut self) -> Self {
+        self.payload = Payload::Some;
+        self
+    }
+
+    /// Only packets of connections to this server port.
+    pub const fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Only IP packets longer than this.
+    pub const fn longer_than(mut self, octets: usize) -> Self {
+        self.longer_than = octets;
+        self
+    }
+
+    /// Only the first packet after this much silence of its connection.
+    pub const fn after_idle_ms(mut self, ms: u64) -> Self {
+        self.idle_ms = ms;
+        self
+    }
+
+    /// Only those of the fitting packets, per connection.
+    pub const fn count(mut self, count: Count) -> Self {
+        self.count = count;
+        self
+    }
+
+    /// Counts over all connections together.
+    pub const fn over_everything(mut self) -> Self {
+        self.scope = Scope::Everything;
+        self
+    }
+}
+
+/// What a rule does to a packet. Actions that dispose of the packet end the list of rules.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action {
+    /// Drops it.
+    Drop,
+    /// Drops it with this probability.
+    DropRandom {
+        /// 0 to 1.
+        probability: f64,
+    },
+    /// Drops in bursts (Gilbert): one state per direction passes all, the other drops all.
+    DropBurst {
+        /// Probability per packet of a burst's beginning.
+        enter: f64,
+        /// Probability per packet of its end; a burst is 1/leave packets long on average.
+        leave: f64,
+    },
+    /// Sends a second copy with this probability.
+    Duplicate {
+        /// 0 to 1.
+        probability: f64,
+        /// How long after the first, in µs.
+        gap_us: u64,
+    },
+    /// Delays it beyond the path's own delay; the order is kept, so what follows may wait too.
+    Delay {
+        /// Constant part, in µs.
+        fixed_us: u64,
+        /// Upper bound of the random part, in µs.
+        jitter_us: u64,
+    },
+    /// Holds it back with this probability, so that later packets overtake it.
+    Hold {
+        /// 0 to 1.
+        probability: f64,
+        /// How long, in µs.
+        extra_us: u64,
+    },
+    /// Sends forged resets.
+    InjectRst(RstInjection),
+    /// Drops it and tells its sender by ICMP.
+    RejectIcmp(IcmpMessage),
+    /// Drops it and answers with a reset, as a closed port would.
+    Refuse,
+}
+
+/// Whom a forged packet is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toward {
+    /// The client, as if from the server.
+    Client,
+    /// The server, as if from the client.
+    Server,
+    /// Each, as if from the other.
+    Both,
+}
+
+/// What becomes of the packet that triggers an injection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// It passes: the injector only listens.
+    Forwarded,
+    /// It is dropped: the injector is in the path.
+    Dropped,
+}
+
+/// A forged reset (flags RST and ACK, no options, window 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RstInjection {
+    /// Whom it is sent to.
+    pub toward: Toward,
+    /// Added to the sequence number that the receiver expects next.
+    pub seq_offset: u32,
+    /// TTL; that of the forged host's own packets if absent.
+    pub ttl: Option<u8>,
+    /// IPv4 identification.
+    pub ip_id: u16,
+    /// How long after the trigger, in µs.
+    pub after_us: u64,
+    /// The trigger's fate.
+    pub trigger: Trigger,
+}
+
+impl RstInjection {
+    /// A reset with the exact sequence number and TTL 64, sent at once; the trigger passes.
+    pub const fn toward(toward: Toward) -> Self {
+        Self { toward, seq_offset: 0, ttl: Some(64), ip_id: 0, after_us: 0, trigger: Trigger::Forwarded }
+    }
+}

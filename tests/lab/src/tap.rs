@@ -1,0 +1,220 @@
+//! Taps: what a capture at a host would have recorded, with the defects that a scenario asks for.
+
+use crate::error::LabError;
+use crate::pcap::PcapWriter;
+use crate::rng::Rng;
+use crate::sys::packet::{FRAME_ROOM, PacketSocket, Purpose, now_ns};
+use crate::sys::wait::{is_readable, readable};
+use crate::topology::Host;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+/// Which interface of the host is tapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TapInterface {
+    /// The one that the traffic uses.
+    Facing,
+    /// Another one.
+    Spare,
+}
+
+/// By how much a tap's stamps are wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClockError {
+    /// Added to every stamp, in ns.
+    pub offset_ns: i64,
+    /// How much faster than true the clock runs, in parts per billion.
+    pub skew_ppb: i64,
+}
+
+impl ClockError {
+    /// What this clock shows at the true instant `at_ns`, if it had only its offset at `origin_ns`.
+    pub fn shows(self, at_ns: i64, origin_ns: i64) -> i64 {
+        let gained = i128::from(at_ns - origin_ns) * i128::from(self.skew_ppb) / 1_000_000_000;
+        at_ns.saturating_add(self.offset_ns).saturating_add(i64::try_from(gained).unwrap_or(i64::MAX))
+    }
+}
+
+/// How a host is captured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TapPlan {
+    /// Where.
+    pub interface: TapInterface,
+    /// The capture begins this long after the taps were started, in ms.
+    pub start_ms: u64,
+    /// It ends this long after, in ms; with the lab if absent.
+    pub stop_ms: Option<u64>,
+    /// Probability that a frame is silently not recorded.
+    pub miss: f64,
+    /// Octets kept of each frame.
+    pub snaplen: usize,
+    /// The clock's error; its origin is the start of the taps.
+    pub clock: ClockError,
+}
+
+impl Default for TapPlan {
+    fn default() -> Self {
+        Self {
+            interface: TapInterface::Facing,
+            start_ms: 0,
+            stop_ms: None,
+            miss: 0.0,
+            // An ICMPv6 error that quotes a TCP header with options: 14 + 40 + 8 + 40 + 60.
+            snaplen: 192,
+            clock: ClockError::default(),
+        }
+    }
+}
+
+/// A frame that a tap saw within its time and did not record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Omitted {
+    /// How many frames were recorded before it.
+    pub after_packet: u64,
+    /// The true stamp, in ns.
+    pub at_ns: i64,
+    /// Octets of the frame.
+    pub wire_len: usize,
+}
+
+/// What a tap leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapOutcome {
+    /// The pcap file.
+    pub path: PathBuf,
+    /// Frames in it.
+    pub recorded: u64,
+    /// What was left out by `miss`.
+    pub omitted: Vec<Omitted>,
+    /// Frames that the kernel dropped: 0, or the recording is not what it should be.
+    pub drops: u64,
+    /// Origin of the clock's error, ns.
+    pub clock_origin_ns: i64,
+}
+
+/// A running tap; stops when dropped.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<io::Result<io::Result<TapOutcome>>>>,
+}
+
+impl Tap {
+    /// Starts to capture at `host`; when this returns the socket is open.
+    pub(crate) fn start(host: &Host, plan: &TapPlan, path: &Path, seed: u64) -> Result<Self, LabError> {
+        let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
+        let interface = match plan.interface {
+            TapInterface::Facing => host.interface,
+            TapInterface::Spare => host.spare,
+        };
+        let (plan, path) = (plan.clone(), path.to_owned());
+        let (ready, is_ready) = mpsc::channel();
+        let work = move || {
+            let socket = PacketSocket::open(interface, Purpose::Tap)?;
+            let writer = PcapWriter::create(&path, plan.snaplen)?;
+            let _ = ready.send(());
+            let recorder = Recorder::new(plan, writer, path, seed);
+            capture(&socket, recorder, &wake)
+        };
+        let thread = host.namespace.spawn("tap", work).map_err(LabError::setup("start a tap thread"))?;
+        let mut tap = Self { stop: Some(stop), thread: Some(thread) };
+        match is_ready.recv() {
+            Ok(()) => Ok(tap),
+            Err(_) => Err(tap.finish().err().unwrap_or(LabError::Panicked("tap"))),
+        }
+    }
+
+    /// Stops after what the kernel has captured so far is written.
+    pub(crate) fn finish(&mut self) -> Result<TapOutcome, LabError> {
+        drop(self.stop.take());
+        let thread = self.thread.take().ok_or(LabError::Panicked("tap"))?;
+        let ended = thread.join().map_err(|_| LabError::Panicked("tap"))?;
+        ended.and_then(|inner| inner).map_err(LabError::run("a tap"))
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            // Nobody is left to tell of an error.
+            let _ = self.finish();
+        }
+    }
+}
+
+fn capture(socket: &PacketSocket, mut recorder: Recorder, wake: &PipeReader) -> io::Result<TapOutcome> {
+    let mut buffer = vec![0; FRAME_ROOM];
+    let mut stopping = false;
+    while !stopping {
+        readable(&[socket.as_fd(), wake.as_fd()], None)?;
+        // Asked before the queue is emptied, so that what came before the stop is still recorded.
+        stopping = is_readable(wake.as_fd())?;
+        while let Some(received) = socket.receive(&mut buffer)? {
+            recorder.take(received.at_ns, &buffer[..received.len])?;
+        }
+    }
+    recorder.finish(socket.take_drops()?)
+}
+
+/// Applies a tap's plan to the frames.
+struct Recorder {
+    plan: TapPlan,
+    writer: PcapWriter,
+    rng: Rng,
+    outcome: TapOutcome,
+}
+
+impl Recorder {
+    fn new(plan: TapPlan, writer: PcapWriter, path: PathBuf, seed: u64) -> Self {
+        let clock_origin_ns = now_ns();
+        let outcome = TapOutcome { path, recorded: 0, omitted: Vec::new(), drops: 0, clock_origin_ns };
+        Self { plan, writer, rng: Rng::new(seed, 0x7461_7000), outcome }
+    }
+
+    fn take(&mut self, at_ns: i64, frame: &[u8]) -> io::Result<()> {
+        let origin_ns = self.outcome.clock_origin_ns;
+        let since = |ms: u64| origin_ns.saturating_add(i64::try_from(ms * 1_000_000).unwrap_or(i64::MAX));
+        let in_time = at_ns >= since(self.plan.start_ms) || self.plan.start_ms == 0;
+        let in_time = in_time && self.plan.stop_ms.is_none_or(|stop| at_ns < since(stop));
+        if !in_time || !is_kept(frame) {
+            return Ok(());
+        }
+        if self.rng.chance(self.plan.miss) {
+            let after_packet = self.outcome.recorded;
+            self.outcome.omitted.push(Omitted { after_packet, at_ns, wire_len: frame.len() });
+            return Ok(());
+        }
+        self.outcome.recorded += 1;
+        self.writer.write(self.plan.clock.shows(at_ns, origin_ns), frame)
+    }
+
+    fn finish(self, drops: u64) -> io::Result<TapOutcome> {
+        self.writer.finish()?;
+        Ok(TapOutcome { drops, ..self.outcome })
+    }
+}
+
+/// Whether a frame is ARP, or IP with TCP or ICMP.
+fn is_kept(frame: &[u8]) -> bool {
+    match frame.get(12..14) {
+        Some([0x08, 0x06]) => true,
+        Some([0x08, 0x00]) => matches!(frame.get(23), Some(1 | 6)),
+        Some([0x86, 0xdd]) => matches!(frame.get(20), Some(6 | 58)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ClockError;
+
+    #[test]
+    fn a_clock_error_is_its_offset_at_the_origin_and_grows_with_the_skew() {
+        let clock = ClockError { offset_ns: 37_000_000_000, skew_ppb: 50_000 };
+        assert_eq!(clock.shows(1_000, 1_000), 37_000_001_000);
+        assert_eq!(clock.shows(10_000_001_000, 1_000), 47_000_001_000 + 500_000);
+    }
+}

@@ -1,0 +1,198 @@
+//! The lab's hosts and links: who has which namespace, interface and addresses.
+
+use crate::error::LabError;
+use crate::namespace::Namespace;
+use crate::netlink::{Mac, Route, VethEnd};
+use crate::sys::ethtool::switch_offloads;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Most servers that a lab can have: their addresses end in 2, 3 …, below the special ones.
+pub const MAX_SERVERS: usize = 16;
+
+/// Which version of IP a scenario's traffic uses. Every host always has addresses of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4, 10.77.0.0/24.
+    V4,
+    /// IPv6, `fd77::/64`.
+    V6,
+}
+
+impl IpVersion {
+    const fn address(self, last: u8) -> IpAddr {
+        match self {
+            Self::V4 => IpAddr::V4(Ipv4Addr::new(10, 77, 0, last)),
+            Self::V6 => IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, last as u16)),
+        }
+    }
+
+    /// The client's address.
+    pub const fn client(self) -> IpAddr {
+        self.address(1)
+    }
+
+    /// The address of server `index` (from 0).
+    pub fn server(self, index: usize) -> IpAddr {
+        self.address(u8::try_from(index).map_or(u8::MAX, |index| index.saturating_add(2)))
+    }
+
+    /// The address that source translation gives the client.
+    pub const fn translated(self) -> IpAddr {
+        self.address(50)
+    }
+
+    /// The address of a service that the middlebox spreads over the servers.
+    pub const fn service(self) -> IpAddr {
+        self.address(100)
+    }
+
+    /// The address that the middlebox sends its own messages from.
+    pub const fn middle(self) -> IpAddr {
+        self.address(254)
+    }
+
+    const fn prefix(self) -> u8 {
+        match self {
+            Self::V4 => 24,
+            Self::V6 => 64,
+        }
+    }
+}
+
+/// Link-layer address of the middlebox, where frames for addresses of no host go.
+pub(crate) const MIDDLE_MAC: Mac = [0x02, 0x77, 0, 0, 0, 0xfe];
+
+/// Link-layer address of the host on middlebox port `port`: 0 is the client, then the servers.
+pub(crate) fn host_mac(port: usize) -> Mac {
+    [0x02, 0x77, 0, 0, 0, u8::try_from(port).map_or(u8::MAX, |port| port.saturating_add(1))]
+}
+
+/// A host of the lab.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its network namespace.
+    pub namespace: Namespace,
+    /// The interface that faces the middlebox.
+    pub interface: &'static str,
+    /// An interface of the host that carries none of the traffic.
+    pub spare: &'static str,
+}
+
+/// The namespaces and the links between them.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    pub(crate) client: Host,
+    pub(crate) servers: Vec<Host>,
+    pub(crate) middle: Namespace,
+    /// The middlebox's interfaces: the client's first, then the servers'.
+    pub(crate) ports: Vec<String>,
+}
+
+impl Topology {
+    /// Builds namespaces and links for one client and `servers` servers (1 to [`MAX_SERVERS`]).
+    pub(crate) fn build(servers: usize, offloads: Offloads) -> Result<Self, LabError> {
+        let servers = servers.clamp(1, MAX_SERVERS);
+        let middle = Namespace::new("middle")?;
+        middle.enter(quiet_middle)?;
+        let topology = Self {
+            client: host("client", "client0")?,
+            servers: (0..servers).map(|_| host("server", "server0")).collect::<Result<_, _>>()?,
+            middle,
+            ports: (0..=servers).map(|port| format!("port{port}")).collect(),
+        };
+        for (port, host) in topology.hosts().enumerate() {
+            topology.connect(port, host, offloads)?;
+            host.namespace
+                .enter(|| configure(host, port, servers))?
+                .map_err(LabError::setup(format!("configure the {} host", host.namespace.name())))?;
+        }
+        for host in topology.hosts() {
+            host.namespace
+                .enter(|| switch_offloads(host.interface, offloads == Offloads::On))?
+                .map_err(LabError::setup(format!("switch offloads of {}", host.interface)))?;
+        }
+        Ok(topology)
+    }
+
+    /// All hosts in the order of the middlebox's ports.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &Host> {
+        std::iter::once(&self.client).chain(&self.servers)
+    }
+
+    fn connect(&self, port: usize, host: &Host, offloads: Offloads) -> Result<(), LabError> {
+        let name = self.ports[port].as_str();
+        let link = || {
+            let route = Route::open()?;
+            let mut mac = MIDDLE_MAC;
+            mac[4] = host_mac(port)[5];
+            let near = VethEnd { name, mac, namespace: None };
+            let far = VethEnd {
+                name: host.interface,
+                mac: host_mac(port),
+                namespace: Some(std::os::fd::AsFd::as_fd(&host.namespace)),
+            };
+            route.add_veth(&near, &far)?;
+            switch_offloads(name, offloads == Offloads::On)?;
+            route.set_up(name)
+        };
+        self.middle.enter(link)?.map_err(LabError::setup(format!("make link {name} to {}", host.interface)))
+    }
+}
+
+/// Whether segmentation and checksums are left to the "hardware".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offloads {
+    /// Super-packets and partial checksums cross the links.
+    On,
+    /// Every frame is as it would be on a wire.
+    Off,
+}
+
+fn host(name: &'static str, interface: &'static str) -> Result<Host, LabError> {
+    Ok(Host { namespace: Namespace::new(name)?, interface, spare: "spare0" })
+}
+
+/// Keeps the middle namespace's own stack from sending anything. Where `/proc/sys` cannot be written its few
+/// multicast messages cross the links, which nothing here counts.
+fn quiet_middle() {
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+}
+
+/// Gives a host its addresses, its neighbours and its spare link. Runs inside the host's namespace.
+fn configure(host: &Host, port: usize, servers: usize) -> io::Result<()> {
+    // Hosts answer at once after a link comes up only without these; addresses carry "no DAD" themselves.
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
+    let route = Route::open()?;
+    let one = VethEnd { name: host.spare, mac: [0x02, 0x77, 1, 0, 0, host_mac(port)[5]], namespace: None };
+    let two = VethEnd { name: "spare1", mac: [0x02, 0x77, 2, 0, 0, host_mac(port)[5]], namespace: None };
+    route.add_veth(&one, &two)?;
+    for link in ["lo", host.spare, "spare1", host.interface] {
+        route.set_up(link)?;
+    }
+    for ip in [IpVersion::V4, IpVersion::V6] {
+        let own = if port == 0 { ip.client() } else { ip.server(port - 1) };
+        route.add_address(host.interface, own, ip.prefix())?;
+        for (address, mac) in neighbours(ip, servers) {
+            if address != own {
+                route.add_neighbour(host.interface, address, mac)?;
+            }
+        }
+        route.add_default_route(ip.middle())?;
+    }
+    Ok(())
+}
+
+/// Every address of the subnet that traffic may go to, and where frames for it are sent.
+pub(crate) fn neighbours(ip: IpVersion, servers: usize) -> Vec<(IpAddr, Mac)> {
+    let mut known = vec![
+        (ip.client(), host_mac(0)),
+        (ip.translated(), host_mac(0)),
+        (ip.service(), MIDDLE_MAC),
+        (ip.middle(), MIDDLE_MAC),
+    ];
+    known.extend((0..servers).map(|index| (ip.server(index), host_mac(index + 1))));
+    known
+}
