@@ -1,11 +1,13 @@
 //! The contract of `correlate`: the vocabulary that every part speaks, and the messages on the wire.
 
+pub mod convert;
 pub mod point;
 pub mod report;
 pub mod segment;
 pub mod seq;
 pub mod time;
 pub mod tuple;
+pub mod wire;
 
 pub use point::{
     CaptureKind, CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, Interface, Offloads,

@@ -1,0 +1,18 @@
+//! The messages on the wire, as generated from `proto/correlate/v1`, and with the feature `grpc` its services.
+//!
+//! Nothing outside [`crate::convert`] and the code that moves messages should look inside these types: they
+//! admit values that the vocabulary does not.
+
+#![allow(
+    clippy::all,
+    clippy::pedantic,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "generated code; its form is the generator's"
+)]
+
+include!("generated/correlate.v1.rs");
+
+/// Version of the protocol that these messages make up.
+pub const PROTOCOL: u32 = 1;
