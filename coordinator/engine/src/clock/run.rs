@@ -1,0 +1,351 @@
+//! One contiguous stretch of stamps: fits second by second, drops wrong matches, splits at steps.
+
+use super::cone::{self, Finding, Item};
+use super::envelope::{self, Bucket};
+use super::fit::{self, Fit, Window};
+use super::knots::{Bounds, Knot, Knots};
+use super::limits::{LOCAL_RTT_NS, Limits};
+use super::num::real;
+use super::ring::{COARSE, FINE, Lane, Point, Ring, SECOND, second_of};
+
+/// Left out on both sides of a step: packets in flight then were stamped by both clocks.
+pub(super) const GUARD_NS: i64 = SECOND;
+/// Spans of one run that are remembered; a ring of 512 s has no use for more.
+const MAX_SPANS: usize = 64;
+
+/// The part of a run between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SpanOf {
+    pub(super) epoch: u32,
+    /// First instant whose packets belong to it.
+    pub(super) from: i64,
+    /// Last one.
+    pub(super) to: i64,
+}
+
+/// A step as a run found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Split {
+    /// First instant of the new clock, by A's clock.
+    pub(super) at: i64,
+    /// Epoch that ended.
+    pub(super) old: u32,
+    /// Epoch that began.
+    pub(super) new: u32,
+}
+
+/// What runs share: the knots they fit and the totals they add to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shared {
+    pub(super) knots: Knots,
+    /// Steps in the order they were found.
+    pub(super) splits: Vec<Split>,
+    /// Next epoch to give out.
+    pub(super) next_epoch: u32,
+    /// Packets put aside as wrongly matched.
+    pub(super) wrong: u64,
+    /// Smallest margin of any fit, in nanoseconds.
+    pub(super) margin: Option<f64>,
+    /// Slope of the best settled of the latest fits.
+    pub(super) slope: Option<f64>,
+}
+
+impl Shared {
+    /// A new epoch's number.
+    pub(super) fn epoch(&mut self) -> u32 {
+        self.next_epoch += 1;
+        self.next_epoch
+    }
+}
+
+/// A ring and what was learned from it.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) ring: Ring,
+    limits: Limits,
+    spans: Vec<SpanOf>,
+    /// First second not yet fitted.
+    next: i64,
+    /// From this instant on something contradicts and is not yet explained.
+    hold: i64,
+    /// Slope of the clock before the last step: the oscillator did not change.
+    carried: f64,
+    local: bool,
+}
+
+impl Run {
+    /// A run around the second `newest`, of this epoch.
+    pub(super) fn new(newest: i64, limits: Limits, epoch: u32) -> Self {
+        Self {
+            ring: Ring::new(newest),
+            limits,
+            spans: vec![SpanOf { epoch, from: i64::MIN, to: i64::MAX }],
+            next: i64::MIN,
+            hold: i64::MAX,
+            carried: 0.0,
+            local: false,
+        }
+    }
+
+    /// Fits every second that ended before the second `now`, and again those that gained late packets.
+    pub(super) fn advance(&mut self, now: i64, shared: &mut Shared) {
+        let from = self.next.max(self.ring.newest().saturating_sub(COARSE - 1));
+        let to = self.ring.newest().min(now.saturating_sub(1));
+        let touched = self.ring.take_touched();
+        for second in touched.into_iter().filter(|s| *s < from) {
+            self.fit_second(second, Side::Middle, shared);
+        }
+        for second in from..=to {
+            if self.ring.middle(second).is_some() {
+                self.tick(second, shared);
+            }
+            self.next = second + 1;
+        }
+    }
+
+    /// The last word: nothing more comes. Fits all fine seconds again with the packets around them.
+    pub(super) fn finish(&mut self, shared: &mut Shared) {
+        self.advance(i64::MAX, shared);
+        let last = self.ring.newest();
+        self.examine(last, true, shared);
+        for second in last.saturating_sub(FINE - 1)..=last {
+            self.fit_second(second, Side::Middle, shared);
+        }
+    }
+
+    fn tick(&mut self, second: i64, shared: &mut Shared) {
+        self.examine(second, false, shared);
+        self.look_for_shift(second, shared);
+        if let Some(fit) = self.fit_second(second, Side::Before, shared) {
+            if fit.settled > 0.5 {
+                self.ring.set_slope(fit.slope);
+                shared.slope = Some(fit.slope);
+            }
+            self.local = fit.margin.map_or(self.local, |m| m < LOCAL_RTT_NS);
+        }
+        self.fit_second(second.saturating_sub(self.windows()[0] / 2), Side::Middle, shared);
+    }
+
+    fn windows(&self) -> &'static [i64] {
+        if self.local { self.limits.narrow } else { self.limits.wide }
+    }
+
+    /// The span that an instant belongs to; absent next to a step.
+    fn span(&self, x: i64) -> Option<SpanOf> {
+        self.spans.iter().copied().find(|s| (s.from..=s.to).contains(&x))
+    }
+
+    /// The current span.
+    fn current(&self) -> SpanOf {
+        self.spans.last().copied().unwrap_or(SpanOf { epoch: 0, from: i64::MIN, to: i64::MAX })
+    }
+
+    /// Renames the epoch of a run that turned out to continue, or not to continue, another one.
+    pub(super) fn rename(&mut self, epoch: u32) {
+        if let Some(span) = self.spans.last_mut() {
+            span.epoch = epoch;
+        }
+    }
+
+    /// The seconds that this run's ring holds.
+    pub(super) fn extent(&self) -> (i64, i64) {
+        (self.ring.newest().saturating_sub(COARSE - 1), self.ring.newest())
+    }
+
+    /// Whether both directions have enough packets to trust this run against another.
+    pub(super) fn proven(&self) -> bool {
+        let count = |lane| {
+            let (from, to) = (self.ring.newest() - FINE + 1, self.ring.newest());
+            (from..=to).map(|s| self.ring.points(s, lane).count()).sum::<usize>()
+        };
+        count(Lane::Forward) >= cone::PROOF && count(Lane::Reverse) >= cone::PROOF
+    }
+
+    /// The points between two instants that belong to the span.
+    fn window(&self, span: SpanOf, from: i64, to: i64) -> Window {
+        let (from, to) = (from.max(span.from), to.min(span.to).min(self.hold.saturating_sub(1)));
+        let (oldest, newest) = self.extent();
+        let seconds = second_of(from).max(oldest)..=second_of(to).min(newest);
+        let lane = |lane| {
+            let points = seconds.clone().flat_map(|s| self.ring.points(s, lane));
+            points.filter(|p| (from..=to).contains(&p.x)).collect()
+        };
+        Window { forward: lane(Lane::Forward), reverse: lane(Lane::Reverse) }
+    }
+
+    /// Fits one second and keeps the knot; without packets of its own, or next to a step, there is none.
+    fn fit_second(&mut self, second: i64, side: Side, shared: &mut Shared) -> Option<Fit> {
+        let at = self.ring.middle(second)?;
+        let Some(span) = self.span(at).filter(|_| at < self.hold) else {
+            shared.knots.remove(second, second);
+            return None;
+        };
+        let (fit, reach) = self.best_fit(span, at, side)?;
+        shared.margin = match (shared.margin, fit.margin) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let here = Bounds::of(&fit);
+        let epoch = span.epoch;
+        shared.knots.set(Knot { second, at, epoch, here, slope: fit.slope, rates: fit.rates, reach });
+        Some(fit)
+    }
+
+    /// The longest window that a line explains and that a shorter one does not deny (the curvature test).
+    fn best_fit(&self, span: SpanOf, at: i64, side: Side) -> Option<(Fit, i64)> {
+        let attempt = |seconds: i64| {
+            let (back, ahead) = match side {
+                Side::Before => (seconds * SECOND, SECOND),
+                Side::Middle => (seconds * SECOND / 2, seconds * SECOND / 2),
+            };
+            let window = self.window(span, at.saturating_sub(back), at.saturating_add(ahead));
+            let size = window.forward.len() + window.reverse.len();
+            (fit::fit(&window, at, &self.limits, self.carried), size)
+        };
+        let mut shorter = None;
+        for (i, seconds) in self.windows().iter().enumerate() {
+            let (candidate, size) = shorter.take().unwrap_or_else(|| attempt(*seconds));
+            let Some(candidate) = candidate else { continue };
+            if let Some(next) = self.windows().get(i + 1) {
+                let check = attempt(*next);
+                let straight = check.1 == size || check.0.as_ref().is_none_or(|c| agree(&candidate, c));
+                shorter = Some(check);
+                if !straight {
+                    continue;
+                }
+            }
+            return Some((candidate, seconds * SECOND / 2));
+        }
+        let window = self.window(span, at.saturating_sub(2 * SECOND), at.saturating_add(2 * SECOND));
+        fit::fallback(&window, at, &self.limits, self.carried).map(|fit| (fit, 0))
+    }
+
+    /// Drops wrong matches and splits at contradictions, as far as the packets up to this second prove them.
+    fn examine(&mut self, second: i64, last_word: bool, shared: &mut Shared) {
+        self.hold = i64::MAX;
+        // Each round drops a packet or ends, and a second cannot hold more of them than its slots.
+        for _ in 0..64 {
+            match cone::examine(&self.items(second), self.limits.max_rate + self.limits.wander) {
+                Finding::Sound => return,
+                Finding::Wrong(items) => self.discard(&items, shared),
+                Finding::Stepped { before, after } => self.split(before, after, second, shared),
+                Finding::Open { from, fewer } => {
+                    if !last_word {
+                        self.hold = from;
+                        let from = second_of(from);
+                        shared.knots.remove(from, self.ring.newest());
+                        return;
+                    }
+                    self.discard(&fewer, shared);
+                }
+            }
+        }
+    }
+
+    fn discard(&mut self, items: &[Item], shared: &mut Shared) {
+        for item in items {
+            self.ring.discard(item.lane, item.point);
+            shared.wrong += 1;
+        }
+    }
+
+    /// The current span's packets of the fine seconds, ordered by time.
+    fn items(&self, second: i64) -> Vec<Item> {
+        let span = self.current();
+        let mut items: Vec<Item> = Vec::new();
+        for s in second.saturating_sub(FINE - 1)..=second {
+            for lane in [Lane::Forward, Lane::Reverse] {
+                items.extend(self.ring.points(s, lane).map(|point| Item { lane, point }));
+            }
+        }
+        items.retain(|item| (span.from..=span.to).contains(&item.point.x));
+        items.sort_by_key(|item| item.point.x);
+        items
+    }
+
+    /// Ends the current epoch before a step and starts a new one after it, then fits again what it touched.
+    fn split(&mut self, before: i64, after: i64, second: i64, shared: &mut Shared) {
+        let new = shared.epoch();
+        let Some(current) = self.spans.last_mut() else { return };
+        let old = current.epoch;
+        current.to = before.saturating_sub(GUARD_NS);
+        let from = after.saturating_add(GUARD_NS);
+        let refit = second_of(current.to).saturating_sub(self.windows()[0] / 2);
+        if self.spans.len() == MAX_SPANS {
+            self.spans.remove(0);
+        }
+        self.spans.push(SpanOf { epoch: new, from, to: i64::MAX });
+        self.carried = shared.slope.unwrap_or(0.0);
+        shared.splits.push(Split { at: after, old, new });
+        for s in refit.max(self.extent().0)..=second {
+            self.fit_second(s, Side::Middle, shared);
+        }
+    }
+
+    /// The twin-envelope test on the seconds of the current epoch.
+    fn look_for_shift(&mut self, second: i64, shared: &mut Shared) {
+        if self.hold != i64::MAX {
+            return;
+        }
+        let (span, slope) = (self.current(), shared.slope.unwrap_or(0.0));
+        let most = i64::try_from(envelope::HISTORY + envelope::SHORT + envelope::GUARD).unwrap_or(COARSE);
+        let seconds = second.saturating_sub(most)..=second;
+        let Some(base) = seconds.clone().find_map(|s| self.ring.points(s, Lane::Forward).next()) else {
+            return;
+        };
+        let flat = |p: &Point, sign: i64| {
+            real(p.y.saturating_sub(sign * base.y)) - real(sign) * slope * real(p.x.saturating_sub(base.x))
+        };
+        let lowest = |s: i64, lane, sign| {
+            let inside = self.ring.points(s, lane).filter(|p| (span.from..=span.to).contains(&p.x));
+            inside.map(|p| flat(&p, sign)).min_by(f64::total_cmp)
+        };
+        let buckets: Vec<Bucket> = seconds
+            .filter_map(|s| {
+                let (upper, lower) = (lowest(s, Lane::Forward, 1)?, -lowest(s, Lane::Reverse, -1)?);
+                Some(Bucket { upper, lower })
+            })
+            .collect();
+        let Some(shift) = envelope::shift(&buckets) else { return };
+        // The step shows first in the direction whose bound it broke: half way to the new level.
+        let (lane, sign, level) =
+            if shift.by > 0.0 { (Lane::Reverse, -1, -shift.lower) } else { (Lane::Forward, 1, shift.upper) };
+        let recent = (second - 8..=second).flat_map(|s| self.ring.points(s, lane));
+        let moved = recent.filter(|p| flat(p, sign) < level - shift.by.abs() / 2.0).map(|p| p.x).next();
+        if let Some(at) = moved {
+            self.split(at, at, second, shared);
+        }
+    }
+
+    /// Tightens bounds at `x` by the packets around it that belong to the same epoch, given bounds of the rate.
+    pub(super) fn tighten(&self, x: i64, bounds: Bounds, rates: (f64, f64)) -> Bounds {
+        let Some(span) = self.span(x).filter(|_| x < self.hold) else { return bounds };
+        let near = |lane| {
+            self.ring.near(x, lane).filter(|p| (span.from..=span.to).contains(&p.x) && p.x < self.hold)
+        };
+        let moved = |p: Point, sign: f64| {
+            let by = real(x.saturating_sub(p.x));
+            let most = (sign * rates.0 * by).max(sign * rates.1 * by);
+            p.y.saturating_add(super::num::ceil_ns(most)).saturating_add(1)
+        };
+        let hi = near(Lane::Forward).map(|p| moved(p, 1.0)).min();
+        let lo = near(Lane::Reverse).map(|p| moved(p, -1.0)).min().map(i64::saturating_neg);
+        bounds.and(Bounds { estimate: None, lo, hi })
+    }
+}
+
+/// Which packets a fit of a second uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Those before its end: later ones are not there yet.
+    Before,
+    /// Those around it.
+    Middle,
+}
+
+/// Whether two fits agree within four times the scatter of the shorter one; a microsecond always agrees.
+fn agree(long: &Fit, short: &Fit) -> bool {
+    let Some((a, b)) = long.estimate.zip(short.estimate) else { return true };
+    let apart = real(long.base.saturating_sub(short.base)) + a - b;
+    apart.abs() <= (4.0 * short.scatter).max(1000.0)
+}

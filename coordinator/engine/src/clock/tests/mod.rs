@@ -1,0 +1,7 @@
+//! The clock against generated traces whose truth is known.
+
+mod accuracy;
+mod generator;
+mod properties;
+mod robustness;
+mod steps;
