@@ -82,6 +82,10 @@ pub struct Match {
     pub port: Option<u16>,
     /// The connection was silent at least this long before, in ms.
     pub idle_ms: u64,
+    /// The connection was marked by [`Action::Mark`].
+    pub marked: bool,
+    /// Time since the middlebox's first packet, in ms: from, and up to.
+    pub window_ms: Option<(u64, u64)>,
     /// Which of those that fit.
     pub count: Count,
     /// What the count runs over.
@@ -100,6 +104,8 @@ impl Match {
             longer_than: 0,
             port: None,
             idle_ms: 0,
+            marked: false,
+            window_ms: None,
             count: Count::All,
             scope: Scope::Connection,
         }
@@ -121,6 +127,7 @@ impl Match {
     }
 
     /// Only SYNs without ACK.
+    #[must_use]
     pub const fn syn(mut self) -> Self {
         self.set = TcpFlags::SYN;
         self.clear = TcpFlags::ACK;
@@ -128,18 +135,21 @@ impl Match {
     }
 
     /// Only SYN-ACKs.
+    #[must_use]
     pub const fn syn_ack(mut self) -> Self {
         self.set = TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0);
         self
     }
 
     /// Only resets.
+    #[must_use]
     pub const fn rst(mut self) -> Self {
         self.set = TcpFlags::RST;
         self
     }
 
     /// Only ACKs without payload, SYN, FIN or RST.
+    #[must_use]
     pub const fn pure_ack(mut self) -> Self {
         self.set = TcpFlags::ACK;
         self.clear = TcpFlags(TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0);
@@ -148,36 +158,56 @@ impl Match {
     }
 
     /// Only packets with payload.
+    #[must_use]
     pub const fn data(mut self) -> Self {
         self.payload = Payload::Some;
         self
     }
 
     /// Only packets of connections to this server port.
+    #[must_use]
     pub const fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
     /// Only IP packets longer than this.
+    #[must_use]
     pub const fn longer_than(mut self, octets: usize) -> Self {
         self.longer_than = octets;
         self
     }
 
     /// Only the first packet after this much silence of its connection.
+    #[must_use]
     pub const fn after_idle_ms(mut self, ms: u64) -> Self {
         self.idle_ms = ms;
         self
     }
 
+    /// Only packets of connections that were marked, the marking packet included.
+    #[must_use]
+    pub const fn marked(mut self) -> Self {
+        self.marked = true;
+        self
+    }
+
+    /// Only between these times after the middlebox's first packet, in ms.
+    #[must_use]
+    pub const fn between_ms(mut self, from: u64, to: u64) -> Self {
+        self.window_ms = Some((from, to));
+        self
+    }
+
     /// Only those of the fitting packets, per connection.
+    #[must_use]
     pub const fn count(mut self, count: Count) -> Self {
         self.count = count;
         self
     }
 
     /// Counts over all connections together.
+    #[must_use]
     pub const fn over_everything(mut self) -> Self {
         self.scope = Scope::Everything;
         self
@@ -193,6 +223,12 @@ pub enum Action {
     DropRandom {
         /// 0 to 1.
         probability: f64,
+    },
+    /// Drops one packet at a random place of each so many, in each direction by itself: the rate is exact, so
+    /// that two directions do not differ by chance.
+    DropOneIn {
+        /// Packets per lost one; 0 drops none.
+        packets: u32,
     },
     /// Drops in bursts (Gilbert): one state per direction passes all, the other drops all.
     DropBurst {
@@ -224,6 +260,8 @@ pub enum Action {
     },
     /// Sends forged resets.
     InjectRst(RstInjection),
+    /// Marks its connection, for [`Match::marked`].
+    Mark,
     /// Drops it and tells its sender by ICMP.
     RejectIcmp(IcmpMessage),
     /// Drops it and answers with a reset, as a closed port would.

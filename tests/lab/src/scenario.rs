@@ -1,6 +1,7 @@
 //! A scenario: everything about one situation of the catalogue, as data.
 
 use crate::plan::Plan;
+use crate::rule::Rule;
 use crate::tap::TapPlan;
 use crate::topology::{IpVersion, Offloads};
 use crate::traffic::Traffic;
@@ -64,6 +65,43 @@ impl Scenario {
             server_taps: vec![TapPlan::default()],
             expect: Expect::clean(),
         }
+    }
+}
+
+impl Scenario {
+    /// With these rules.
+    #[must_use]
+    pub fn rules(mut self, rules: Vec<Rule>) -> Self {
+        self.plan.rules = rules;
+        self
+    }
+
+    /// With this expectation.
+    #[must_use]
+    pub fn expecting(mut self, expect: Expect) -> Self {
+        self.expect = expect;
+        self
+    }
+
+    /// With this delay each way, in µs.
+    #[must_use]
+    pub const fn delay_us(mut self, each_way: u64) -> Self {
+        self.plan.delay_us = [each_way, each_way];
+        self
+    }
+
+    /// Over this version of IP.
+    #[must_use]
+    pub const fn over(mut self, ip: IpVersion) -> Self {
+        self.ip = ip;
+        self
+    }
+
+    /// With the first server captured like this.
+    #[must_use]
+    pub fn server_tap(mut self, tap: TapPlan) -> Self {
+        self.server_taps = vec![tap];
+        self
     }
 }
 

@@ -1,13 +1,25 @@
 //! The scenarios, by family.
 
+mod capture;
 mod clean;
 mod handshake;
+mod loss;
+mod path;
+mod reset;
 
 use crate::scenario::Scenario;
 
-/// All scenarios, in the order in which they are listed.
+/// All scenarios, in the order in which they are listed. Names are unique.
 pub fn catalogue() -> Vec<Scenario> {
-    [clean::scenarios(), handshake::scenarios()].concat()
+    [
+        clean::scenarios(),
+        handshake::scenarios(),
+        reset::scenarios(),
+        loss::scenarios(),
+        path::scenarios(),
+        capture::scenarios(),
+    ]
+    .concat()
 }
 
 /// The scenario of that name.

@@ -11,6 +11,8 @@ pub(crate) struct Connection {
     last_ns: Option<i64>,
     ttl: [Option<u8>; 2],
     counts: Vec<u32>,
+    /// Set by a rule that marks.
+    pub(crate) marked: bool,
 }
 
 /// All connections, by their tuple from client to server as the client sees it. They are kept for the life of

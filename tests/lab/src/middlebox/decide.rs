@@ -50,6 +50,7 @@ pub(crate) struct Decision {
 pub(crate) struct Decider {
     rules: Vec<Armed>,
     pub(crate) connections: Connections,
+    first_ns: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -58,6 +59,22 @@ struct Armed {
     rng: Rng,
     count: u32,
     in_burst: [bool; 2],
+    blocks: [Block; 2],
+}
+
+/// Where in a run of packets the one to drop is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    left: u64,
+    until_drop: u64,
+}
+
+/// What a connection's history and the clock say about a packet.
+#[derive(Debug, Clone, Copy)]
+struct Circumstances {
+    idle_ms: u64,
+    since_first_ms: u64,
+    marked: bool,
 }
 
 impl Decider {
@@ -68,17 +85,22 @@ impl Decider {
             rng: Rng::new(seed, stream),
             count: 0,
             in_burst: [false; 2],
+            blocks: [Block::default(); 2],
         });
-        Self { rules: armed.collect(), connections: Connections::default() }
+        Self { rules: armed.collect(), connections: Connections::default(), first_ns: None }
     }
 
     /// Decides about one packet.
     pub(crate) fn decide(&mut self, subject: &Subject<'_>) -> Decision {
         let connection = self.connections.of(subject.client_side, subject.direction, subject.view);
-        let idle_ns = connection.touch(subject.at_ns);
+        let idle_ms = connection.touch(subject.at_ns) / 1_000_000;
+        let since_ns = subject.at_ns - *self.first_ns.get_or_insert(subject.at_ns);
+        let since_first_ms = u64::try_from(since_ns / 1_000_000).unwrap_or(0);
         let mut decision = Decision::default();
         for (index, armed) in self.rules.iter_mut().enumerate() {
-            if fits(&armed.rule.when, subject, idle_ns) && armed.counts_in(index, connection) {
+            let now = Circumstances { idle_ms, since_first_ms, marked: connection.marked };
+            if fits(&armed.rule.when, subject, now) && armed.counts_in(index, connection) {
+                connection.marked |= armed.rule.action == Action::Mark;
                 armed.apply(subject.direction, &mut decision);
             }
             if decision.disposal.is_some() {
@@ -90,7 +112,7 @@ impl Decider {
 }
 
 /// Whether a packet meets all conditions of a rule but its count.
-fn fits(when: &Match, subject: &Subject<'_>, idle_ns: u64) -> bool {
+fn fits(when: &Match, subject: &Subject<'_>, now: Circumstances) -> bool {
     let flags_and_payload = match (when.kind, subject.view.carried) {
         (Kind::Tcp, Carried::Tcp(tcp)) => {
             let payload = match when.payload {
@@ -107,7 +129,9 @@ fn fits(when: &Match, subject: &Subject<'_>, idle_ns: u64) -> bool {
         && when.direction.is_none_or(|direction| direction == subject.direction)
         && (when.longer_than == 0 || subject.wire_ip_len > when.longer_than)
         && when.port.is_none_or(|port| port == subject.client_side.dst.port)
-        && idle_ns >= when.idle_ms * 1_000_000
+        && now.idle_ms >= when.idle_ms
+        && (now.marked || !when.marked)
+        && when.window_ms.is_none_or(|(from, to)| (from..to).contains(&now.since_first_ms))
 }
 
 impl Armed {
@@ -135,6 +159,11 @@ impl Armed {
             Action::DropRandom { probability } if self.rng.chance(probability) => {
                 decision.disposal = Some(Disposal::Drop);
             }
+            Action::DropOneIn { packets } => {
+                if self.blocks[direction.index()].is_the_one(packets, &mut self.rng) {
+                    decision.disposal = Some(Disposal::Drop);
+                }
+            }
             Action::DropBurst { enter, leave } => {
                 let burst = &mut self.in_burst[direction.index()];
                 *burst = if *burst { !self.rng.chance(leave) } else { self.rng.chance(enter) };
@@ -158,10 +187,41 @@ impl Armed {
             Action::RejectIcmp(message) => decision.disposal = Some(Disposal::Icmp(message)),
             Action::Refuse => decision.disposal = Some(Disposal::Refuse),
             // The dice fell the other way.
-            Action::DropRandom { .. } | Action::Duplicate { .. } | Action::Hold { .. } => {}
+            // Nor does a mark, which the connection bears, do anything to the packet.
+            Action::DropRandom { .. } | Action::Duplicate { .. } | Action::Hold { .. } | Action::Mark => {}
         }
         if *decision != before {
             decision.rules.push(self.rule.name);
         }
+    }
+}
+
+impl Block {
+    /// Whether the next packet is the one of its block; a block is over after `packets`.
+    fn is_the_one(&mut self, packets: u32, rng: &mut Rng) -> bool {
+        if packets == 0 {
+            return false;
+        }
+        if self.left == 0 {
+            self.left = packets.into();
+            self.until_drop = rng.below(packets.into());
+        }
+        let passed = u64::from(packets) - self.left;
+        self.left -= 1;
+        passed == self.until_drop
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_a_block_is_dropped_whatever_the_dice() {
+        let (mut block, mut rng) = (Block::default(), Rng::new(3, 3));
+        let dropped: Vec<usize> = (0..1000).filter(|_| block.is_the_one(50, &mut rng)).collect();
+        let blocks: Vec<usize> = dropped.iter().map(|place| place / 50).collect();
+        assert_eq!(blocks, (0..20).collect::<Vec<_>>());
+        assert!(dropped.iter().any(|place| place % 50 != dropped[0] % 50), "always at the same place");
     }
 }

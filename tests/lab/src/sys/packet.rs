@@ -75,10 +75,8 @@ impl PacketSocket {
         let len = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
         let Ok(len) = usize::try_from(len) else {
             let error = io::Error::last_os_error();
-            return match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
-                _ => Err(error),
-            };
+            let empty = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
+            return if empty { Ok(None) } else { Err(error) };
         };
         Ok(Some(Received { len, at_ns: stamp(&message).unwrap_or_else(now_ns) }))
     }

@@ -107,14 +107,13 @@ impl Walk {
     fn exchange(&mut self, send: usize, read: usize) -> io::Result<()> {
         let (stream, payload) = (Arc::clone(&self.stream), Arc::clone(&self.payload));
         let mut sender = Self { stream, payload, ..*self };
-        let sent = std::thread::scope(|scope| {
-            let sending = scope.spawn(move || sender.send(send, None).map(|()| sender.sent));
+        self.sent = std::thread::scope(|scope| {
+            let writer = scope.spawn(move || sender.send(send, None).map(|()| sender.sent));
             let received = self.read(read);
-            let sent =
-                sending.join().unwrap_or_else(|_| Err(io::Error::other("the sending thread panicked")));
-            received.and(sent)
+            let written =
+                writer.join().unwrap_or_else(|_| Err(io::Error::other("the sending thread panicked")));
+            received.and(written)
         })?;
-        self.sent = sent;
         Ok(())
     }
 }

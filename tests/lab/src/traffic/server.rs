@@ -58,7 +58,7 @@ pub(super) fn serve(
 ) -> Vec<ServerReport> {
     let mut served = Vec::new();
     let (done, is_done) = channel();
-    while matches!(readable(&[listener.as_fd(), wake.as_fd()], None), Ok(_))
+    while readable(&[listener.as_fd(), wake.as_fd()], None).is_ok()
         && !matches!(is_readable(wake.as_fd()), Ok(true) | Err(_))
     {
         if flow.listener == Listener::NeverAccepts {

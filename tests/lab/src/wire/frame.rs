@@ -5,7 +5,7 @@ use crate::sys::packet::VNET_LEN;
 const NEEDS_CHECKSUM: u8 = 1; // VIRTIO_NET_HDR_F_NEEDS_CSUM
 const ETHERNET_LEN: usize = 14;
 
-/// An Ethernet frame behind its `virtio_net_hdr` (linux/virtio_net.h), as packet sockets exchange it.
+/// An Ethernet frame behind its `virtio_net_hdr` (`linux/virtio_net.h`), as packet sockets exchange it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame(Vec<u8>);
 

@@ -1,0 +1,115 @@
+//! Packets that are lost at random.
+
+use super::clean::MB;
+use crate::rule::{Action, Match, Rule};
+use crate::scenario::{Expect, Scenario};
+use crate::topology::IpVersion;
+use crate::traffic::{Flow, Pace, Step, Traffic};
+
+/// The scenarios of this family.
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![one_way(), both(), bursty(), with_reorder_dup(), ipv6(), acks_only()]
+}
+
+/// Eight connections that carry so much in all: client to server, server to client.
+fn bulk(client: usize, server: usize) -> Traffic {
+    Traffic::new(vec![
+        Flow::new(8080, &[Step::Exchange(client / 8, server / 8)]).times(8, Pace::Concurrent(3)),
+    ])
+}
+
+fn one_way() -> Scenario {
+    Scenario::new(
+        "loss-1pct-one-way",
+        "one packet in eighty is lost on the way back",
+        "The middle drops 1.25 % of what the server sends and nothing of what the client sends. Transfers are slow, \
+         and the client's side sees only gaps, the server's only retransmissions.",
+        bulk(100_000, 12 * MB),
+    )
+    .rules(vec![Rule::new("lose", Match::s2c(), Action::DropOneIn { packets: 80 })])
+    .expecting(
+        Expect::problem(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]),
+    )
+}
+
+fn both() -> Scenario {
+    Scenario::new(
+        "loss-3pct-both",
+        "one packet in thirty-three is lost, both ways alike",
+        "The middle drops 3 % of everything in each direction, data and ACKs alike.",
+        bulk(6 * MB, 6 * MB),
+    )
+    .rules(vec![Rule::new("lose", Match::tcp(), Action::DropOneIn { packets: 33 })])
+    .expecting(
+        Expect::problem(&["packet-loss"])
+            .may(&["spurious-retransmission", "ack-loss", "handshake-ack-lost"])
+            .never(&["asymmetric-loss"]),
+    )
+}
+
+fn bursty() -> Scenario {
+    Scenario::new(
+        "loss-bursty",
+        "packets are lost in bursts of four",
+        "The middle drops runs of four packets or so of what the server sends, 2 % in all.",
+        bulk(100_000, 10 * MB),
+    )
+    .rules(vec![Rule::new("lose", Match::s2c().data(), Action::DropBurst { enter: 0.005, leave: 0.25 })])
+    .expecting(Expect::problem(&["packet-loss"]).may(&[
+        "asymmetric-loss",
+        "spurious-retransmission",
+        "outage",
+    ]))
+}
+
+fn with_reorder_dup() -> Scenario {
+    Scenario::new(
+        "loss-with-reorder-dup",
+        "loss, reordering and duplication together",
+        "The middle drops 2 % of what the server sends, holds back 2 % for 3 ms and sends 1 % twice: late, twice and \
+         lost look alike from one end.",
+        bulk(100_000, 10 * MB),
+    )
+    .rules(vec![
+        Rule::new("lose", Match::s2c(), Action::DropOneIn { packets: 50 }),
+        Rule::new("duplicate", Match::s2c().data(), Action::Duplicate { probability: 0.01, gap_us: 500 }),
+        Rule::new("hold", Match::s2c().data(), Action::Hold { probability: 0.02, extra_us: 3_000 }),
+    ])
+    .expecting(
+        Expect::problem(&["packet-loss", "asymmetric-loss"])
+            .may(&["reordering", "duplication", "spurious-retransmission"]),
+    )
+}
+
+fn ipv6() -> Scenario {
+    Scenario::new(
+        "loss-ipv6",
+        "packets are lost on an IPv6 path",
+        "The middle drops 2 % of what the client sends. IPv6 packets carry no identification, so a retransmission \
+         is told from its original by the timestamps option.",
+        bulk(10 * MB, 100_000),
+    )
+    .over(IpVersion::V6)
+    .rules(vec![Rule::new("lose", Match::c2s(), Action::DropOneIn { packets: 50 })])
+    .expecting(Expect::problem(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]))
+}
+
+fn acks_only() -> Scenario {
+    Scenario::new(
+        "loss-acks-only",
+        "only acknowledgements are lost",
+        "The middle drops a fifth of the client's pure ACKs and no data. The next ACK makes up for a lost one, so \
+         the transfer hardly suffers.",
+        bulk(0, 6 * MB),
+    )
+    .rules(vec![Rule::new("lose-acks", Match::c2s().pure_ack(), Action::DropOneIn { packets: 5 })])
+    .expecting(Expect {
+        exit: vec![0, 1],
+        ..Expect::notable(&["ack-loss"]).may(&[
+            "packet-loss",
+            "asymmetric-loss",
+            "handshake-ack-lost",
+            "spurious-retransmission",
+        ])
+    })
+}
