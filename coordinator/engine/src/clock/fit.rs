@@ -9,7 +9,7 @@
 
 use super::hull::{Hull, Pt};
 use super::limits::Limits;
-use super::num::{count, median, real};
+use super::num::{count, median, real, round_ns};
 use super::ring::Point;
 
 /// A line and its bounds at the instant of the fit, offsets in nanoseconds relative to `base`.
@@ -96,6 +96,31 @@ pub(super) fn fallback(window: &Window, t: i64, limits: &Limits, usual: f64) -> 
     let estimate = lower.zip(upper).map(|(a, b)| f64::midpoint(a, b));
     let rates = (-most, most);
     Some(Fit { base, estimate, lower, upper, slope: usual, settled: 0.0, rates, margin: None, scatter: 0.0 })
+}
+
+/// By how much the offset is larger in the window after a step at `t` than in the one before, in nanoseconds:
+/// the distance of two lines of one slope, that of the greatest sum of margins. Absent unless both directions
+/// were seen on both sides, or if the bounds contradict.
+pub(super) fn step(before: &Window, after: &Window, t: i64, limits: &Limits, usual: f64) -> Option<i64> {
+    let hulls = |window: &Window| {
+        let base = base_of(window)?;
+        let hull = |points: &[Point], base| Hull::lower(localise(points, t, base).into_iter());
+        Some((base, hull(&window.forward, base)?, hull(&window.reverse, base.saturating_neg())?))
+    };
+    let (old_base, old_above, old_below) = hulls(before)?;
+    let (new_base, new_above, new_below) = hulls(after)?;
+    let bends = old_above.edges().chain(new_above.edges());
+    let bends = bends.chain(old_below.edges().chain(new_below.edges()).map(|edge| -edge));
+    let sum = |slope: f64| margin(&old_above, &old_below, slope) + margin(&new_above, &new_below, slope);
+    let slope = bends
+        .filter(|slope| slope.abs() < limits.max_rate)
+        .chain([usual])
+        .map(|slope| (slope, sum(slope)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?
+        .0;
+    let middle = |above: &Hull, below: &Hull| f64::midpoint(above.support(slope), -below.support(-slope));
+    let by = middle(&new_above, &new_below) - middle(&old_above, &old_below);
+    Some(new_base.saturating_sub(old_base).saturating_add(round_ns(by)))
 }
 
 /// Any offset near the points, so that differences are small and exact in floating point.

@@ -14,7 +14,8 @@
 //! - `cone`: contradictions that no clock of a possible rate explains: a step, or a wrongly matched pair.
 //! - `envelope`: steps that are smaller than the round trip.
 //! - `knots`: fits along the time axis, and the offset between them.
-//! - `run`: one contiguous stretch of stamps: fits it second by second and splits it at steps.
+//! - `run`: one contiguous stretch of stamps, fitted second by second.
+//! - `step`: where a run is split in two clocks, and by how much they differ.
 //! - `pair_clock`: what callers see.
 //!
 //! Assumptions under which the certificate holds, see [`ClockInput`]: no packet arrives before it was sent;
@@ -31,6 +32,7 @@ mod num;
 mod pair_clock;
 mod ring;
 mod run;
+mod step;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use super::limits::{ClockInput, Limits};
 use super::num::{real, round_ns};
 use super::ring::{Lane, Point, second_of};
 use super::run::{Run, Shared};
+use super::step::Split;
 use correlate_proto::{Local, Span, Timestamp};
 
 /// A step of B's clock relative to A's.
@@ -122,6 +123,11 @@ impl PairClock {
 
     #[cold]
     fn push_elsewhere(&mut self, lane: Lane, p: Point) {
+        // Nearer to the ends of time than a ring is long: a damaged record.
+        if p.x.unsigned_abs() > i64::MAX.unsigned_abs() - (1 << 40) {
+            self.shared.wrong += 1;
+            return;
+        }
         let found = self.runs.iter().rposition(|run| run.ring.holds(p.x));
         let index = found.unwrap_or_else(|| self.add_run(second_of(p.x)));
         let last = self.runs.len() - 1;
@@ -213,11 +219,11 @@ impl PairClock {
             return;
         }
         let (old, new) = if own.second > other.second { (other, own) } else { (own, other) };
-        self.shared.splits.push(super::run::Split { at: new.at, old: old.epoch, new: new.epoch });
+        self.shared.splits.push(Split { at: new.at, old: old.epoch, new: new.epoch, by: None });
     }
 
     fn rename_knots(&mut self, from: i64, to: i64, old: u32, new: u32) {
-        let own: Vec<Knot> = self.shared.knots.all().iter().copied().collect();
+        let own: Vec<Knot> = self.shared.knots.all().to_vec();
         for knot in own.into_iter().filter(|k| (from..=to).contains(&k.second) && k.epoch == old) {
             self.shared.knots.set(Knot { epoch: new, ..knot });
         }
@@ -227,14 +233,16 @@ impl PairClock {
     fn list_steps(&mut self) {
         let knots = self.shared.knots.all();
         let most = self.limits.max_rate;
-        let mut steps: Vec<Step> = Vec::new();
-        for split in self.shared.splits.iter().take(MAX_STEPS) {
-            let old = knots.iter().rfind(|k| k.epoch == split.old).map(|k| k.project(split.at, most));
-            let new = knots.iter().find(|k| k.epoch == split.new).map(|k| k.project(split.at, most));
-            if let (Some(Some(from)), Some(Some(to))) = (old.map(|b| b.estimate), new.map(|b| b.estimate)) {
-                steps.push(Step { at: Timestamp::from_ns(split.at), by: Span(to.saturating_sub(from)) });
-            }
-        }
+        let between = |split: &Split| {
+            let old = knots.iter().rfind(|k| k.epoch == split.old)?.project(split.at, most).estimate?;
+            let new = knots.iter().find(|k| k.epoch == split.new)?.project(split.at, most).estimate?;
+            Some(new.saturating_sub(old))
+        };
+        let sized = |split: &Split| {
+            let by = split.by.or_else(|| between(split))?;
+            Some(Step { at: Timestamp::from_ns(split.at), by: Span(by) })
+        };
+        let mut steps: Vec<Step> = self.shared.splits.iter().take(MAX_STEPS).filter_map(sized).collect();
         steps.sort_by_key(|step| step.at);
         self.steps = steps;
     }

@@ -1,17 +1,12 @@
 //! One contiguous stretch of stamps: fits second by second, drops wrong matches, splits at steps.
 
 use super::cone::{self, Finding, Item};
-use super::envelope::{self, Bucket};
 use super::fit::{self, Fit, Window};
 use super::knots::{Bounds, Knot, Knots};
 use super::limits::{LOCAL_RTT_NS, Limits};
 use super::num::real;
 use super::ring::{COARSE, FINE, Lane, Point, Ring, SECOND, second_of};
-
-/// Left out on both sides of a step: packets in flight then were stamped by both clocks.
-pub(super) const GUARD_NS: i64 = SECOND;
-/// Spans of one run that are remembered; a ring of 512 s has no use for more.
-const MAX_SPANS: usize = 64;
+use super::step::Split;
 
 /// The part of a run between two steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +16,6 @@ pub(super) struct SpanOf {
     pub(super) from: i64,
     /// Last one.
     pub(super) to: i64,
-}
-
-/// A step as a run found it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Split {
-    /// First instant of the new clock, by A's clock.
-    pub(super) at: i64,
-    /// Epoch that ended.
-    pub(super) old: u32,
-    /// Epoch that began.
-    pub(super) new: u32,
 }
 
 /// What runs share: the knots they fit and the totals they add to.
@@ -62,14 +46,14 @@ impl Shared {
 #[derive(Debug, Clone)]
 pub(super) struct Run {
     pub(super) ring: Ring,
-    limits: Limits,
-    spans: Vec<SpanOf>,
+    pub(super) limits: Limits,
+    pub(super) spans: Vec<SpanOf>,
     /// First second not yet fitted.
     next: i64,
     /// From this instant on something contradicts and is not yet explained.
-    hold: i64,
+    pub(super) hold: i64,
     /// Slope of the clock before the last step: the oscillator did not change.
-    carried: f64,
+    pub(super) carried: f64,
     local: bool,
 }
 
@@ -111,6 +95,7 @@ impl Run {
         for second in last.saturating_sub(FINE - 1)..=last {
             self.fit_second(second, Side::Middle, shared);
         }
+        self.measure_steps(i64::MIN, shared);
     }
 
     fn tick(&mut self, second: i64, shared: &mut Shared) {
@@ -124,9 +109,10 @@ impl Run {
             self.local = fit.margin.map_or(self.local, |m| m < LOCAL_RTT_NS);
         }
         self.fit_second(second.saturating_sub(self.windows()[0] / 2), Side::Middle, shared);
+        self.measure_steps(second.saturating_sub(self.windows()[0] + 1), shared);
     }
 
-    fn windows(&self) -> &'static [i64] {
+    pub(super) fn windows(&self) -> &'static [i64] {
         if self.local { self.limits.narrow } else { self.limits.wide }
     }
 
@@ -136,7 +122,7 @@ impl Run {
     }
 
     /// The current span.
-    fn current(&self) -> SpanOf {
+    pub(super) fn current(&self) -> SpanOf {
         self.spans.last().copied().unwrap_or(SpanOf { epoch: 0, from: i64::MIN, to: i64::MAX })
     }
 
@@ -162,7 +148,7 @@ impl Run {
     }
 
     /// The points between two instants that belong to the span.
-    fn window(&self, span: SpanOf, from: i64, to: i64) -> Window {
+    pub(super) fn window(&self, span: SpanOf, from: i64, to: i64) -> Window {
         let (from, to) = (from.max(span.from), to.min(span.to).min(self.hold.saturating_sub(1)));
         let (oldest, newest) = self.extent();
         let seconds = second_of(from).max(oldest)..=second_of(to).min(newest);
@@ -174,7 +160,7 @@ impl Run {
     }
 
     /// Fits one second and keeps the knot; without packets of its own, or next to a step, there is none.
-    fn fit_second(&mut self, second: i64, side: Side, shared: &mut Shared) -> Option<Fit> {
+    pub(super) fn fit_second(&mut self, second: i64, side: Side, shared: &mut Shared) -> Option<Fit> {
         let at = self.ring.middle(second)?;
         let Some(span) = self.span(at).filter(|_| at < self.hold) else {
             shared.knots.remove(second, second);
@@ -263,60 +249,6 @@ impl Run {
         items
     }
 
-    /// Ends the current epoch before a step and starts a new one after it, then fits again what it touched.
-    fn split(&mut self, before: i64, after: i64, second: i64, shared: &mut Shared) {
-        let new = shared.epoch();
-        let Some(current) = self.spans.last_mut() else { return };
-        let old = current.epoch;
-        current.to = before.saturating_sub(GUARD_NS);
-        let from = after.saturating_add(GUARD_NS);
-        let refit = second_of(current.to).saturating_sub(self.windows()[0] / 2);
-        if self.spans.len() == MAX_SPANS {
-            self.spans.remove(0);
-        }
-        self.spans.push(SpanOf { epoch: new, from, to: i64::MAX });
-        self.carried = shared.slope.unwrap_or(0.0);
-        shared.splits.push(Split { at: after, old, new });
-        for s in refit.max(self.extent().0)..=second {
-            self.fit_second(s, Side::Middle, shared);
-        }
-    }
-
-    /// The twin-envelope test on the seconds of the current epoch.
-    fn look_for_shift(&mut self, second: i64, shared: &mut Shared) {
-        if self.hold != i64::MAX {
-            return;
-        }
-        let (span, slope) = (self.current(), shared.slope.unwrap_or(0.0));
-        let most = i64::try_from(envelope::HISTORY + envelope::SHORT + envelope::GUARD).unwrap_or(COARSE);
-        let seconds = second.saturating_sub(most)..=second;
-        let Some(base) = seconds.clone().find_map(|s| self.ring.points(s, Lane::Forward).next()) else {
-            return;
-        };
-        let flat = |p: &Point, sign: i64| {
-            real(p.y.saturating_sub(sign * base.y)) - real(sign) * slope * real(p.x.saturating_sub(base.x))
-        };
-        let lowest = |s: i64, lane, sign| {
-            let inside = self.ring.points(s, lane).filter(|p| (span.from..=span.to).contains(&p.x));
-            inside.map(|p| flat(&p, sign)).min_by(f64::total_cmp)
-        };
-        let buckets: Vec<Bucket> = seconds
-            .filter_map(|s| {
-                let (upper, lower) = (lowest(s, Lane::Forward, 1)?, -lowest(s, Lane::Reverse, -1)?);
-                Some(Bucket { upper, lower })
-            })
-            .collect();
-        let Some(shift) = envelope::shift(&buckets) else { return };
-        // The step shows first in the direction whose bound it broke: half way to the new level.
-        let (lane, sign, level) =
-            if shift.by > 0.0 { (Lane::Reverse, -1, -shift.lower) } else { (Lane::Forward, 1, shift.upper) };
-        let recent = (second - 8..=second).flat_map(|s| self.ring.points(s, lane));
-        let moved = recent.filter(|p| flat(p, sign) < level - shift.by.abs() / 2.0).map(|p| p.x).next();
-        if let Some(at) = moved {
-            self.split(at, at, second, shared);
-        }
-    }
-
     /// Tightens bounds at `x` by the packets around it that belong to the same epoch, given bounds of the rate.
     pub(super) fn tighten(&self, x: i64, bounds: Bounds, rates: (f64, f64)) -> Bounds {
         let Some(span) = self.span(x).filter(|_| x < self.hold) else { return bounds };
@@ -336,7 +268,7 @@ impl Run {
 
 /// Which packets a fit of a second uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     /// Those before its end: later ones are not there yet.
     Before,
     /// Those around it.

@@ -43,7 +43,7 @@ fn a_step_smaller_than_the_round_trip_is_found_in_a_long_capture() {
             assert_sound(&clock, &world, 160 * SECOND);
         }
         println!("step {by}: worst size error {worst} ns");
-        assert!(worst < 400 * US, "{by}: {worst}");
+        assert!(worst < 150 * US, "{by}: {worst}");
     }
 }
 

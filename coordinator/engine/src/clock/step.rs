@@ -1,0 +1,117 @@
+//! Steps of a run: found by contradiction or by the twin envelopes, split, and measured.
+
+use super::envelope::{self, Bucket};
+use super::fit;
+use super::num::real;
+use super::ring::{Lane, Point, SECOND, second_of};
+use super::run::{Run, Shared, Side, SpanOf};
+
+/// Left out on both sides of a step: packets in flight then were stamped by both clocks.
+const GUARD_NS: i64 = SECOND;
+/// Seconds that the twin-envelope test looks at, the newest aside.
+const BUCKETS: i64 = 126;
+/// Spans of one run that are remembered; a ring of 512 s has no use for more.
+const MAX_SPANS: usize = 64;
+
+/// A step as a run found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Split {
+    /// First instant of the new clock, by A's clock.
+    pub(super) at: i64,
+    /// Epoch that ended.
+    pub(super) old: u32,
+    /// Epoch that began.
+    pub(super) new: u32,
+    /// Its size, if packets of both sides have measured it.
+    pub(super) by: Option<i64>,
+}
+
+impl Run {
+    /// Ends the current epoch before a step and starts a new one after it, then fits again what it touched.
+    pub(super) fn split(&mut self, before: i64, after: i64, second: i64, shared: &mut Shared) {
+        let new = shared.epoch();
+        let Some(current) = self.spans.last_mut() else { return };
+        let old = current.epoch;
+        current.to = before.saturating_sub(GUARD_NS);
+        let from = after.saturating_add(GUARD_NS);
+        let refit = second_of(current.to).saturating_sub(self.windows()[0] / 2);
+        if self.spans.len() == MAX_SPANS {
+            self.spans.remove(0);
+        }
+        self.spans.push(SpanOf { epoch: new, from, to: i64::MAX });
+        self.carried = shared.slope.unwrap_or(0.0);
+        shared.splits.push(Split { at: after, old, new, by: None });
+        for s in refit.max(self.extent().0)..=second {
+            self.fit_second(s, Side::Middle, shared);
+        }
+    }
+
+    /// The twin-envelope test on the seconds of the current epoch.
+    pub(super) fn look_for_shift(&mut self, second: i64, shared: &mut Shared) {
+        if self.hold != i64::MAX {
+            return;
+        }
+        let Some(flat) = self.straightened(second) else { return };
+        let span = self.current();
+        let lowest = |s: i64, lane| {
+            let inside = self.ring.points(s, lane).filter(|p| (span.from..=span.to).contains(&p.x));
+            inside.map(|p| flat.height(lane, p)).min_by(f64::total_cmp)
+        };
+        let both = |s| Some(Bucket { upper: lowest(s, Lane::Forward)?, lower: -lowest(s, Lane::Reverse)? });
+        let buckets: Vec<Bucket> = (second - BUCKETS..=second).filter_map(both).collect();
+        let Some(shift) = envelope::shift(&buckets) else { return };
+        // The step shows first in the direction whose bound it broke: half way to the new level.
+        let (lane, level) =
+            if shift.by > 0.0 { (Lane::Reverse, -shift.lower) } else { (Lane::Forward, shift.upper) };
+        let recent = (second - 8..=second).flat_map(|s| self.ring.points(s, lane));
+        let moved: Option<i64> =
+            { recent }.find(|p| flat.height(lane, *p) < level - shift.by.abs() / 2.0).map(|p| p.x);
+        if let Some(at) = moved {
+            self.split(at, at, second, shared);
+        }
+    }
+
+    /// The line before the seconds in which a step is looked for, so that the step cannot tilt it.
+    fn straightened(&self, second: i64) -> Option<Flat> {
+        let before = second - i64::try_from(envelope::SHORT + envelope::GUARD).ok()?;
+        let from = before - i64::try_from(envelope::LONG).ok()?;
+        let window =
+            self.window(self.current(), from.saturating_mul(SECOND), (before + 1).saturating_mul(SECOND) - 1);
+        let at = before.saturating_mul(SECOND);
+        let fit = fit::fit(&window, at, &self.limits, self.carried)?;
+        Some(Flat { at, base: fit.base, slope: fit.slope })
+    }
+
+    /// Measures the steps not earlier than a second by the packets of both sides. The oscillator did not change,
+    /// so both sides share a slope, and the size is the distance of their lines.
+    pub(super) fn measure_steps(&self, from: i64, shared: &mut Shared) {
+        let reach = self.windows()[0].saturating_mul(SECOND);
+        for pair in self.spans.windows(2) {
+            let [old, new] = [pair[0], pair[1]];
+            let found = shared.splits.iter_mut().find(|s| s.new == new.epoch && second_of(s.at) >= from);
+            let Some(split) = found.filter(|s| s.old == old.epoch) else { continue };
+            let before = self.window(old, old.to.saturating_sub(reach), old.to);
+            let after = self.window(new, new.from, new.from.saturating_add(reach));
+            split.by = fit::step(&before, &after, split.at, &self.limits, self.carried).or(split.by);
+        }
+    }
+}
+
+/// A line from which heights are measured.
+#[derive(Debug, Clone, Copy)]
+struct Flat {
+    at: i64,
+    base: i64,
+    slope: f64,
+}
+
+impl Flat {
+    /// How far a point's bound is from the line, in its lane's direction.
+    fn height(&self, lane: Lane, p: Point) -> f64 {
+        let along = self.slope * real(p.x.saturating_sub(self.at));
+        match lane {
+            Lane::Forward => real(p.y.saturating_sub(self.base)) - along,
+            Lane::Reverse => real(p.y.saturating_add(self.base)) + along,
+        }
+    }
+}
