@@ -1,0 +1,317 @@
+//! The thread of one capture: reads, batches, hands over, and never waits for the network.
+
+use super::opener::{CaptureOpener, CaptureRequest, HostProbe, OpenCapture, Refusal};
+use super::pending::Pending;
+use crate::batch::{BatchBuilder, Compressor, MAX_AGE};
+use crate::capture::{Fill, FrameSource, Reader};
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use correlate_proto::convert::{Loss, LossSource, capture_kind_to_wire, interface_to_wire, stats_to_wire};
+use correlate_proto::{CaptureKind, Local, PointStats, Record, Span, Timestamp, wire};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+
+/// Between two clock samples.
+const CLOCK_EVERY: Duration = Duration::from_millis(250);
+/// Between two readings of counters, of host and capture.
+const COUNTERS_EVERY: Duration = Duration::from_secs(1);
+/// Records that are read before the clock is looked at.
+const READ_AHEAD: usize = 256;
+/// Stamps within one capture may go backwards by tens of µs; what is older than this has been read.
+const STAMP_DISORDER: Span = Span::from_ms(10);
+/// When a live source says that it is idle, everything stamped this long before has been read: a packet may wait
+/// in the kernel's block until the block is handed over.
+const IDLE_DELAY: Span = Span::from_ms(100);
+
+/// What a capture's thread hands over.
+#[derive(Debug)]
+pub(super) enum Item {
+    Batch(wire::SealedBatch),
+    Heartbeat(wire::Heartbeat),
+    Stats(Box<wire::PointStats>),
+    Ended(Box<wire::CaptureEnded>),
+}
+
+/// How opening a capture went.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Started(wire::CaptureStarted),
+    Refused(Refusal),
+}
+
+/// Asks a capture's thread to end.
+#[derive(Debug, Default)]
+pub(super) struct StopSignal(AtomicU64);
+
+impl StopSignal {
+    /// End after reading on for so long. The first call counts.
+    pub(super) fn stop(&self, linger: Duration) {
+        let millis = u64::try_from(linger.as_millis()).unwrap_or(u64::MAX - 1);
+        let _ = self.0.compare_exchange(0, millis.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn linger(&self) -> Option<Duration> {
+        self.0.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
+    }
+}
+
+/// What a capture's thread is started with.
+pub(super) struct Start {
+    pub(super) request: CaptureRequest,
+    pub(super) opener: Arc<dyn CaptureOpener>,
+    pub(super) queue: mpsc::Sender<Item>,
+    pub(super) stop: Arc<StopSignal>,
+    pub(super) compress: bool,
+}
+
+/// Opens the capture, reports how that went, and reads it to its end.
+pub(super) fn capture(start: Start, opened: impl FnOnce(Opened)) {
+    let open = match start.opener.open(&start.request) {
+        Ok(open) => open,
+        Err(refusal) => return opened(Opened::Refused(refusal)),
+    };
+    opened(Opened::Started(wire::CaptureStarted {
+        capture: Some(capture_id(&start.request)),
+        kind: capture_kind_to_wire(open.kind).into(),
+        interfaces: open.interfaces.iter().map(interface_to_wire).collect(),
+        link_type: open.reader.link_type_name(),
+        realtime_ns: realtime().as_ns(),
+    }));
+    Capture::new(start, open).run();
+}
+
+/// Name of a capture on the wire.
+pub(super) fn capture_id(request: &CaptureRequest) -> wire::CaptureId {
+    wire::CaptureId { session: request.session.clone(), point: request.point.0.into() }
+}
+
+/// The uploader is gone: nobody takes what is captured.
+struct Abandoned;
+
+struct Capture {
+    reader: Reader<Box<dyn FrameSource>>,
+    probe: Option<Box<dyn HostProbe>>,
+    queue: mpsc::Sender<Item>,
+    stop: Arc<StopSignal>,
+    /// A file waits for its upload; a live capture must not.
+    waits: bool,
+    count: Option<u64>,
+    duration: Option<Duration>,
+    builder: BatchBuilder,
+    pending: Pending,
+    began: Instant,
+    taken: u64,
+    stop_at: Option<Duration>,
+    newest: Option<Timestamp<Local>>,
+    idle_since: Option<Timestamp<Local>>,
+    sent_at: Duration,
+    clock_due: Duration,
+    counters_due: Duration,
+    last_stats: PointStats,
+    stats_read_at: Timestamp<Local>,
+}
+
+impl Capture {
+    fn new(start: Start, open: OpenCapture) -> Self {
+        let compressor = if start.compress { Compressor::zstd() } else { Compressor::none() };
+        Self {
+            reader: open.reader,
+            probe: open.probe,
+            queue: start.queue,
+            stop: start.stop,
+            waits: open.kind == CaptureKind::File,
+            count: start.request.count,
+            duration: start.request.duration,
+            builder: BatchBuilder::new(compressor),
+            pending: Pending::default(),
+            began: Instant::now(),
+            taken: 0,
+            stop_at: None,
+            newest: None,
+            idle_since: None,
+            sent_at: Duration::ZERO,
+            clock_due: Duration::ZERO,
+            counters_due: COUNTERS_EVERY,
+            last_stats: PointStats::default(),
+            stats_read_at: realtime(),
+        }
+    }
+
+    fn run(mut self) {
+        let mut records = Vec::with_capacity(READ_AHEAD);
+        let (reason, error) = loop {
+            match self.turn(&mut records) {
+                Ok(None) => {}
+                Ok(Some(ended)) => break ended,
+                Err(Abandoned) => return,
+            }
+        };
+        self.end(reason, error);
+    }
+
+    /// Reads some records, and does what is due. Gives the reason once the capture is over.
+    fn turn(&mut self, records: &mut Vec<Record>) -> Result<Option<(wire::EndReason, String)>, Abandoned> {
+        let asked_at = realtime();
+        let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.taken));
+        let max = READ_AHEAD.min(usize::try_from(left).unwrap_or(READ_AHEAD));
+        let fill = self.reader.fill(records, max);
+        let now = self.began.elapsed();
+        self.taken += u64::try_from(records.len()).unwrap_or(u64::MAX);
+        for record in records.drain(..) {
+            self.newest = self.newest.max(Some(record.at()));
+            self.builder.push(&record, now);
+            if self.builder.is_full() {
+                self.seal(now)?;
+            }
+        }
+        if matches!(fill, Ok(Fill::Idle)) {
+            self.idle_since = Some(asked_at);
+        }
+        self.look_at_clocks(now);
+        self.send_what_is_due(now)?;
+        Ok(match fill {
+            Err(error) => Some((wire::EndReason::Failed, error.to_string())),
+            Ok(Fill::End) => Some((wire::EndReason::SourceEnded, String::new())),
+            Ok(Fill::More | Fill::Idle) => self.over(now).map(|reason| (reason, String::new())),
+        })
+    }
+
+    /// Whether something other than the source ends the capture.
+    fn over(&mut self, now: Duration) -> Option<wire::EndReason> {
+        if self.stop_at.is_none() {
+            self.stop_at = self.stop.linger().map(|linger| now.saturating_add(linger));
+        }
+        if self.count.is_some_and(|count| self.taken >= count) {
+            Some(wire::EndReason::Count)
+        } else if self.stop_at.is_some_and(|at| now >= at) {
+            Some(wire::EndReason::Stopped)
+        } else if self.duration.is_some_and(|duration| now >= duration) {
+            Some(wire::EndReason::Duration)
+        } else {
+            None
+        }
+    }
+
+    fn look_at_clocks(&mut self, now: Duration) {
+        if now >= self.clock_due {
+            self.clock_due = now + CLOCK_EVERY;
+            if let Some(sample) = self.probe.as_mut().and_then(|probe| probe.clock()) {
+                self.pending.add_clock(sample, now);
+            }
+        }
+        if now >= self.counters_due {
+            self.counters_due = now + COUNTERS_EVERY;
+            if let Some(counters) = self.probe.as_mut().and_then(|probe| probe.counters()) {
+                self.pending.add_counters(counters, now);
+            }
+            self.look_at_stats(now);
+        }
+    }
+
+    /// Reads the capture's counters; says so where they moved, and where the kernel dropped packets.
+    fn look_at_stats(&mut self, now: Duration) {
+        let at = realtime();
+        let mut stats = self.reader.stats();
+        let dropped = stats.dropped_by_kernel.saturating_sub(self.last_stats.dropped_by_kernel);
+        if dropped > 0 {
+            let (first_at, last_at) = (self.stats_read_at.min(at), at);
+            self.pending
+                .add_loss(Loss { source: LossSource::Kernel, count: dropped, first_at, last_at }, now);
+        }
+        self.stats_read_at = at;
+        self.last_stats.dropped_by_kernel = stats.dropped_by_kernel;
+        self.pending.add_to(&mut stats);
+        // A lost reading harms nothing: each replaces the one before.
+        let _ = self.queue.try_send(Item::Stats(Box::new(stats_to_wire(&stats))));
+    }
+
+    /// Every packet up to here has been read and stands in the builder at the latest.
+    fn watermark(&self) -> Option<Timestamp<Local>> {
+        let by_traffic = self.newest.map(|newest| newest.plus(Span(-STAMP_DISORDER.0)));
+        let by_silence = self.idle_since.map(|since| since.plus(Span(-IDLE_DELAY.0)));
+        by_traffic.max(by_silence)
+    }
+
+    fn send_what_is_due(&mut self, now: Duration) -> Result<(), Abandoned> {
+        let sidecar_due =
+            self.pending.waiting_since().is_some_and(|since| now.saturating_sub(since) >= MAX_AGE);
+        if self.builder.is_due(now) || sidecar_due {
+            self.seal(now)?;
+        }
+        let quiet = now.saturating_sub(self.sent_at) >= MAX_AGE;
+        if let (true, 0, Some(watermark)) = (quiet, self.builder.records(), self.watermark()) {
+            let sequence = self.builder.sequence();
+            let heartbeat = wire::Heartbeat { sequence, watermark_ns: watermark.as_ns() };
+            // A full queue tells as well as a heartbeat that the agent lives.
+            if let Err(mpsc::error::TrySendError::Closed(_)) = self.queue.try_send(Item::Heartbeat(heartbeat))
+            {
+                return Err(Abandoned);
+            }
+            self.sent_at = now;
+        }
+        Ok(())
+    }
+
+    /// Seals the batch and hands it over. Where the queue is full, a file waits; a live capture goes on filling
+    /// the batch, and drops it once it is full.
+    fn seal(&mut self, now: Duration) -> Result<(), Abandoned> {
+        let watermark = self.watermark();
+        if self.waits {
+            let batch = self.builder.seal(&self.pending.take(watermark));
+            self.queue.blocking_send(Item::Batch(batch)).map_err(|_| Abandoned)?;
+            self.sent_at = now;
+            return Ok(());
+        }
+        match self.queue.try_reserve() {
+            Ok(permit) => {
+                permit.send(Item::Batch(self.builder.seal(&self.pending.take(watermark))));
+                self.sent_at = now;
+            }
+            Err(mpsc::error::TrySendError::Full(())) => {
+                if self.builder.is_full()
+                    && let Some(loss) = self.builder.discard()
+                {
+                    self.pending.add_own_drop(loss, now);
+                }
+            }
+            Err(mpsc::error::TrySendError::Closed(())) => return Err(Abandoned),
+        }
+        Ok(())
+    }
+
+    /// Hands over what is left, and the final counters. There is nothing more to capture, so this may wait.
+    fn end(mut self, reason: wire::EndReason, error: String) {
+        let now = self.began.elapsed();
+        self.clock_due = now;
+        self.counters_due = now;
+        self.look_at_clocks(now);
+        let watermark = self.watermark();
+        if self.builder.records() > 0 || self.pending.waiting_since().is_some() {
+            let batch = self.builder.seal(&self.pending.take(watermark));
+            if self.queue.blocking_send(Item::Batch(batch)).is_err() {
+                return;
+            }
+        }
+        let mut stats = self.reader.stats();
+        self.pending.add_to(&mut stats);
+        let ended = wire::CaptureEnded {
+            last_sequence: self.builder.sequence(),
+            reason: reason.into(),
+            error,
+            stats: Some(stats_to_wire(&stats)),
+        };
+        // If nobody takes it the session is gone, and with it everyone who might ask.
+        let _ = self.queue.blocking_send(Item::Ended(Box::new(ended)));
+    }
+}
+
+/// This host's real-time clock.
+pub(super) fn realtime() -> Timestamp<Local> {
+    let now = SystemTime::now();
+    let ns = match now.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
+    };
+    Timestamp::from_ns(ns)
+}
