@@ -1,2 +1,35 @@
-//! The `correlate` command.
-fn main() {}
+//! The `correlate` command: arguments in, report and exit status out.
+
+mod args;
+mod commands;
+mod error;
+mod exit;
+mod explain;
+mod input;
+mod output;
+mod progress;
+mod render;
+
+use args::{Cli, Command};
+use clap::Parser;
+use error::CliError;
+use exit::ExitStatus;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let status = dispatch(&cli).unwrap_or_else(|error| {
+        output::say(&error.to_string());
+        ExitStatus::Error
+    });
+    status.into()
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
+    match &cli.command {
+        Command::Analyze(args) => commands::analyze::run(args, cli.color),
+        Command::Explain(args) => commands::explain::run(args, cli.color),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man => commands::man::run(),
+    }
+}

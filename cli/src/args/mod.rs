@@ -1,0 +1,86 @@
+//! The command line, as clap reads it.
+
+mod analyze;
+mod shared;
+
+pub(crate) use analyze::{AnalyzeArgs, Vouch};
+pub(crate) use shared::{FilterArgs, Format, OutputArgs, VerdictArgs};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use correlate_proto::report::Code;
+use std::path::PathBuf;
+
+const AFTER: &str = "\
+Exit status:
+  0  clean: nothing at or above --fail-on, or exactly what --expect named
+  1  a problem was found
+  2  an error: bad usage, no privilege, a host out of reach, a broken file
+  3  inconclusive: the evidence does not carry a verdict; the report says why
+
+Start here:
+  correlate demo syn-ack-lost                          a broken path on this machine, and the verdict
+  correlate analyze --client a.pcap --server b.pcap    two captures that you already have
+  correlate explain syn-ack-lost                       what a finding means and what to do next";
+
+/// Says with proof where on the way between two hosts a TCP connection broke, and who broke it.
+#[derive(Debug, Parser)]
+#[command(name = "correlate", version, propagate_version = true, after_help = AFTER, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Colour the text
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge two captures that already exist
+    Analyze(AnalyzeArgs),
+    /// What a finding means, its evidence, its innocent alternatives, what to do next
+    Explain(ExplainArgs),
+    /// Write the completions for a shell to standard output
+    Completions(CompletionsArgs),
+    /// Write the manual page to standard output
+    Man,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  correlate explain              every code, one line each
+  correlate explain rst-injected")]
+pub(crate) struct ExplainArgs {
+    /// The code of a finding; without one all are listed
+    #[arg(value_parser = shared::code)]
+    pub(crate) code: Option<Code>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  correlate completions bash > ~/.local/share/bash-completion/completions/correlate")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests;

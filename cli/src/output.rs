@@ -1,0 +1,65 @@
+//! Where text goes: data to standard output or a file, everything else to standard error.
+
+use crate::args::{ColorChoice, Format, OutputArgs};
+use crate::error::CliError;
+use crate::render::{Style, json, text};
+use correlate_proto::report::Report;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+/// Writes data to standard output. A reader that has gone away is no error: it has what it wanted.
+pub(crate) fn data(text: &str) -> Result<(), CliError> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::output("standard output", &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes a line to standard error; that it cannot be written cannot be said anywhere.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Writes the report as `args` ask for it.
+pub(crate) fn report(report: &Report, args: &OutputArgs, color: ColorChoice) -> Result<(), CliError> {
+    // Colour belongs on a terminal; in a file only who asks for it gets it.
+    let style = match (&args.output, color) {
+        (Some(_), ColorChoice::Auto | ColorChoice::Never) => Style::PLAIN,
+        (None, _) | (_, ColorChoice::Always) => Style::of_stdout(color),
+    };
+    let rendered = match args.format {
+        Format::Text => text::report(report, style),
+        Format::Json => json::report(report)
+            .map_err(|error| CliError::new(format!("cannot write the report as JSON: {error}")))?,
+    };
+    match &args.output {
+        None => data(&rendered),
+        Some(path) => std::fs::write(path, rendered)
+            .map_err(|error| CliError::output(&path.display().to_string(), &error)),
+    }
+}
+
+/// Finds out before the work, not after it, that the report has no place to go.
+pub(crate) fn check(args: &OutputArgs) -> Result<(), CliError> {
+    args.output.as_deref().map_or(Ok(()), writable)
+}
+
+/// Whether `path` can be made a file: its directory exists and it is none itself.
+pub(crate) fn writable(path: &Path) -> Result<(), CliError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let problem = if path.is_dir() {
+        Some("it is a directory")
+    } else if !parent.is_dir() {
+        Some("its directory does not exist")
+    } else {
+        None
+    };
+    match problem {
+        Some(problem) => Err(CliError::new(format!("cannot write {}: {problem}", path.display()))
+            .hint("name a file in a directory that exists")),
+        None => Ok(()),
+    }
+}

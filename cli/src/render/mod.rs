@@ -1,0 +1,21 @@
+//! A report as text or JSON. Nothing here decides anything: what is shown is in the report.
+
+mod connections;
+mod finding;
+pub(crate) mod json;
+mod ladder;
+mod layout;
+mod number;
+mod points;
+#[cfg(test)]
+pub(crate) mod sample;
+pub(crate) mod style;
+pub(crate) mod text;
+mod words;
+
+pub(crate) use finding::headline;
+pub(crate) use layout::{printable, wrap};
+pub(crate) use style::Style;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The command line as scripts meet it: exit status, standard output, standard error.
+
+mod support;
+
+use std::fs;
+use support::{Ran, correlate, correlate_to_closed_pipe, pair, stderr_of};
+
+#[test]
+fn the_version_and_the_help_go_to_standard_output() {
+    for args in [["--version"].as_slice(), &["--help"], &["analyze", "--help"], &["explain", "--help"]] {
+        let ran = correlate(args);
+        assert_eq!(ran.status, Some(0), "{args:?}");
+        assert!(ran.stdout.contains("correlate") && ran.stderr.is_empty(), "{ran:?}");
+    }
+}
+
+#[test]
+fn bad_usage_is_a_2_with_the_reason_on_standard_error() {
+    for args in [
+        ["analyze"].as_slice(),
+        &["analyze", "--client", "a.pcap"],
+        &["analyze", "--client", "a", "--server", "b", "--format", "xml"],
+        &["analyze", "--client", "a", "--server", "b", "--expect", "no-such-code"],
+        &["explain", "no-such-code"],
+        &["no-such-command"],
+    ] {
+        let ran = correlate(args);
+        assert_eq!(ran.status, Some(2), "{args:?} {ran:?}");
+        assert!(ran.stdout.is_empty() && ran.stderr.contains("error:"), "{args:?} {ran:?}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_a_2_that_names_the_file_and_a_remedy() {
+    let ran = correlate(&["analyze", "--client", "/nowhere/a.pcap", "--server", "/nowhere/b.pcap"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""));
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("/nowhere/a.pcap") && ran.stderr.contains("\nhint: "), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_no_capture_is_a_2() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("notes.txt");
+    fs::write(&file, "these are notes, not packets, and long enough to be looked at").expect("a file");
+    let file = file.to_str().expect("a name");
+    let stderr = stderr_of(&["analyze", "--client", file, "--server", file]);
+    assert!(stderr.contains("error: ") && stderr.contains("notes.txt"), "{stderr}");
+}
+
+#[test]
+fn a_filter_that_does_not_compile_shows_the_place() {
+    let files = pair();
+    let [client, server] = files.paths();
+    let stderr =
+        stderr_of(&["analyze", "--client", client, "--server", server, "host", "10.0.0.1", "und", "tcp"]);
+    let lines: Vec<&str> = stderr.lines().collect();
+    let at = lines.iter().position(|line| line.contains("host 10.0.0.1 und tcp")).expect(&stderr);
+    let column = lines[at].find("und").expect(&stderr);
+    assert_eq!(lines[at + 1].find('^'), Some(column), "{stderr}");
+}
+
+#[test]
+fn only_one_capture_comes_from_standard_input() {
+    let stderr = stderr_of(&["analyze", "--client", "-", "--server", "-"]);
+    assert!(stderr.contains("standard input") && stderr.contains("hint: "), "{stderr}");
+}
+
+#[test]
+fn a_report_without_a_place_is_refused_before_the_work() {
+    let stderr = stderr_of(&["analyze", "--client", "x", "--server", "y", "-o", "/nowhere/report.json"]);
+    assert!(stderr.contains("/nowhere/report.json") && stderr.contains("directory"), "{stderr}");
+}
+
+#[test]
+fn explain_lists_every_code_and_shows_each_page() {
+    let list = correlate(&["explain"]);
+    assert_eq!(list.status, Some(0));
+    let codes: Vec<&str> = list.stdout.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(codes.len() >= 20, "{}", list.stdout);
+    for line in codes {
+        let code = line.split_whitespace().next().expect("a code");
+        let page = correlate(&["explain", code]);
+        assert_eq!(page.status, Some(0), "{code}");
+        assert!(page.stdout.starts_with(code) && page.stdout.contains("What to do next"), "{}", page.stdout);
+        assert!(!page.stdout.contains('\x1b'), "a pipe gets no colour");
+    }
+}
+
+#[test]
+fn colour_is_given_to_whom_asks() {
+    let ran = correlate(&["explain", "syn-lost", "--color", "always"]);
+    assert!(ran.stdout.contains("\x1b[1msyn-lost\x1b[0m"), "{}", ran.stdout);
+}
+
+#[test]
+fn completions_and_the_manual_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = correlate(&["completions", shell]);
+        assert_eq!(ran.status, Some(0), "{shell}");
+        assert!(ran.stdout.contains("analyze") && ran.stdout.contains("explain"), "{shell}");
+    }
+    let man = correlate(&["man"]);
+    assert_eq!(man.status, Some(0));
+    for part in [".TH", "COMMAND ANALYZE", "COMMAND EXPLAIN", "fail\\-on"] {
+        assert!(man.stdout.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for args in [["explain", "syn-lost"].as_slice(), &["man"]] {
+        let Ran { status, stderr, .. } = correlate_to_closed_pipe(args);
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
