@@ -9,11 +9,6 @@ use crate::tap::{Tap, TapOutcome};
 use crate::topology::{Host, Topology};
 use crate::traffic::{self, Stage, TrafficReport};
 use std::path::Path;
-use std::time::Duration;
-
-/// How long the kernels may take to answer the last packet, and to hand a delivered frame to a tap: softirqs of a
-/// busy machine run late.
-const DRAIN: Duration = Duration::from_millis(30);
 
 /// A built scenario: hosts, links and a running middlebox. Dropping it stops and removes everything.
 #[derive(Debug)]
@@ -96,12 +91,12 @@ impl Lab {
         Ok(&self.report)
     }
 
-    /// Stops the middlebox, when what was on its way has arrived, and then the taps.
+    /// Stops the middlebox, when what was on its way has arrived and the hosts are quiet. The captures end with
+    /// it: what hosts send afterwards is in none.
     pub fn stop(mut self) -> Result<Outcome, LabError> {
-        std::thread::sleep(DRAIN);
         let finished = self.middlebox.finish()?;
-        std::thread::sleep(DRAIN);
-        let taps = self.taps.iter_mut().map(Tap::finish).collect::<Result<_, _>>()?;
+        let ended_ns = finished.ended_ns;
+        let taps = self.taps.iter_mut().map(|tap| tap.finish(ended_ns)).collect::<Result<_, _>>()?;
         Ok(Outcome {
             ledger: finished.ledger,
             middlebox_drops: finished.drops,

@@ -6,12 +6,15 @@ use std::path::Path;
 
 const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
 const LINKTYPE_ETHERNET: u32 = 1;
+const HEADER_LEN: u64 = 24;
+const RECORD_HEADER_LEN: u64 = 16;
 
 /// A pcap file that is being written.
 #[derive(Debug)]
 pub(crate) struct PcapWriter {
     out: BufWriter<File>,
     snaplen: usize,
+    len: u64,
 }
 
 impl PcapWriter {
@@ -24,7 +27,7 @@ impl PcapWriter {
         out.write_all(&[0; 8])?; // time zone, accuracy
         out.write_all(&limit.to_le_bytes())?;
         out.write_all(&LINKTYPE_ETHERNET.to_le_bytes())?;
-        Ok(Self { out, snaplen })
+        Ok(Self { out, snaplen, len: HEADER_LEN })
     }
 
     /// Writes one frame, cut to the snaplen. Stamps before 1970 or after 2106 are held at those ends.
@@ -36,12 +39,19 @@ impl PcapWriter {
         for field in [seconds, nanoseconds, length(kept), length(frame)] {
             self.out.write_all(&field.to_le_bytes())?;
         }
+        self.len += RECORD_HEADER_LEN + u64::from(length(kept));
         self.out.write_all(kept)
     }
 
-    /// Writes what is buffered.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.out.flush()
+    /// Octets of the file so far.
+    pub(crate) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Writes what is buffered, and cuts the file to `len` octets.
+    pub(crate) fn finish(mut self, len: u64) -> io::Result<()> {
+        self.out.flush()?;
+        self.out.get_ref().set_len(len)
     }
 }
 

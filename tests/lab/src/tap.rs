@@ -6,6 +6,7 @@ use crate::rng::Rng;
 use crate::sys::packet::{FRAME_ROOM, PacketSocket, Purpose, now_ns};
 use crate::sys::wait::{is_readable, readable};
 use crate::topology::Host;
+use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ pub struct TapOutcome {
 #[derive(Debug)]
 pub(crate) struct Tap {
     stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<io::Result<io::Result<TapOutcome>>>>,
+    thread: Option<JoinHandle<io::Result<io::Result<Recorder>>>>,
 }
 
 impl Tap {
@@ -123,12 +124,17 @@ impl Tap {
         let mut tap = Self { stop: Some(stop), thread: Some(thread) };
         match is_ready.recv() {
             Ok(()) => Ok(tap),
-            Err(_) => Err(tap.finish().err().unwrap_or(LabError::Panicked("tap"))),
+            Err(_) => Err(tap.join().err().unwrap_or(LabError::Panicked("tap"))),
         }
     }
 
-    /// Stops after what the kernel has captured so far is written.
-    pub(crate) fn finish(&mut self) -> Result<TapOutcome, LabError> {
+    /// Stops after what the kernel has captured so far is written. What was captured after the true time
+    /// `until_ns` is taken out again, if it is not more than the last [`REVOCABLE`] packets.
+    pub(crate) fn finish(&mut self, until_ns: i64) -> Result<TapOutcome, LabError> {
+        self.join()?.finish(until_ns).map_err(LabError::run("a tap"))
+    }
+
+    fn join(&mut self) -> Result<Recorder, LabError> {
         drop(self.stop.take());
         let thread = self.thread.take().ok_or(LabError::Panicked("tap"))?;
         let ended = thread.join().map_err(|_| LabError::Panicked("tap"))?;
@@ -140,12 +146,12 @@ impl Drop for Tap {
     fn drop(&mut self) {
         if self.thread.is_some() {
             // Nobody is left to tell of an error.
-            let _ = self.finish();
+            let _ = self.join();
         }
     }
 }
 
-fn capture(socket: &PacketSocket, mut recorder: Recorder, wake: &PipeReader) -> io::Result<TapOutcome> {
+fn capture(socket: &PacketSocket, mut recorder: Recorder, wake: &PipeReader) -> io::Result<Recorder> {
     let mut buffer = vec![0; FRAME_ROOM];
     let mut stopping = false;
     while !stopping {
@@ -156,22 +162,29 @@ fn capture(socket: &PacketSocket, mut recorder: Recorder, wake: &PipeReader) -> 
             recorder.take(received.at_ns, &buffer[..received.len])?;
         }
     }
-    recorder.finish(socket.take_drops()?)
+    recorder.outcome.drops = socket.take_drops()?;
+    Ok(recorder)
 }
 
+/// How many packets can be taken out of a recording again.
+const REVOCABLE: usize = 1024;
+
 /// Applies a tap's plan to the frames.
+#[derive(Debug)]
 struct Recorder {
     plan: TapPlan,
     writer: PcapWriter,
     rng: Rng,
     outcome: TapOutcome,
+    /// True stamps of the last packets, and the file's length before each.
+    last: VecDeque<(i64, u64)>,
 }
 
 impl Recorder {
     fn new(plan: TapPlan, writer: PcapWriter, path: PathBuf, seed: u64) -> Self {
         let clock_origin_ns = now_ns();
         let outcome = TapOutcome { path, recorded: 0, omitted: Vec::new(), drops: 0, clock_origin_ns };
-        Self { plan, writer, rng: Rng::new(seed, 0x7461_7000), outcome }
+        Self { plan, writer, rng: Rng::new(seed, 0x7461_7000), outcome, last: VecDeque::new() }
     }
 
     fn take(&mut self, at_ns: i64, frame: &[u8]) -> io::Result<()> {
@@ -188,12 +201,22 @@ impl Recorder {
             return Ok(());
         }
         self.outcome.recorded += 1;
+        if self.last.len() == REVOCABLE {
+            self.last.pop_front();
+        }
+        self.last.push_back((at_ns, self.writer.len()));
         self.writer.write(self.plan.clock.shows(at_ns, origin_ns), frame)
     }
 
-    fn finish(self, drops: u64) -> io::Result<TapOutcome> {
-        self.writer.finish()?;
-        Ok(TapOutcome { drops, ..self.outcome })
+    fn finish(mut self, until_ns: i64) -> io::Result<TapOutcome> {
+        let mut len = self.writer.len();
+        while let Some((_, before)) = self.last.pop_back().filter(|(at_ns, _)| *at_ns > until_ns) {
+            len = before;
+            self.outcome.recorded -= 1;
+        }
+        self.outcome.omitted.retain(|omitted| omitted.at_ns <= until_ns);
+        self.writer.finish(len)?;
+        Ok(self.outcome)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::LabError;
 use crate::namespace::Namespace;
 use crate::netlink::{Mac, Route, VethEnd};
-use crate::sys::ethtool::switch_offloads;
+use crate::sys::ethtool::{switch_offloads, wait_until_running};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -107,10 +107,15 @@ impl Topology {
                 .enter(|| configure(host, port, servers))?
                 .map_err(LabError::setup(format!("configure the {} host", host.namespace.name())))?;
         }
-        for host in topology.hosts() {
+        for (name, host) in topology.ports.iter().zip(topology.hosts()) {
             host.namespace
-                .enter(|| switch_offloads(host.interface, offloads == Offloads::On))?
-                .map_err(LabError::setup(format!("switch offloads of {}", host.interface)))?;
+                .enter(|| {
+                    switch_offloads(host.interface, offloads == Offloads::On)?;
+                    wait_until_running(host.interface)
+                })?
+                .map_err(LabError::setup(format!("bring up {}", host.interface)))?;
+            let up = topology.middle.enter(|| wait_until_running(name))?;
+            up.map_err(LabError::setup(format!("bring up {name}")))?;
         }
         Ok(topology)
     }

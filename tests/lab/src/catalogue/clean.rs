@@ -10,6 +10,11 @@ use crate::traffic::{Caller, Flow, Pace, Side, Step, Traffic};
 pub(super) const EXCHANGE: [Step; 3] =
     [Step::Send(Side::Client, 400), Step::Wait(Side::Server, 3), Step::Send(Side::Server, 9_000)];
 
+/// Healthy connections to port 443 beside the others, for so long: they show that the captures run.
+pub(super) fn background(seconds: u32) -> Flow {
+    Flow::new(443, &EXCHANGE).times(seconds * 5, Pace::Sequential(170))
+}
+
 /// One megabyte.
 pub(super) const MB: usize = 1_000_000;
 

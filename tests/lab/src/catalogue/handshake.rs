@@ -1,6 +1,6 @@
 //! Connections that do not come about.
 
-use super::clean::EXCHANGE;
+use super::clean::{EXCHANGE, background};
 use crate::rule::{Action, Count, IcmpMessage, Match, Rule};
 use crate::scenario::{Expect, Scenario};
 use crate::traffic::{Caller, Flow, Listener, Pace, Side, Step, Traffic};
@@ -20,9 +20,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Three calls, 100 ms apart.
+/// Three calls, 100 ms apart, when other traffic has shown that the captures run.
 fn calls() -> Flow {
-    Flow::new(5432, &EXCHANGE).times(3, Pace::Concurrent(100))
+    Flow::new(5432, &EXCHANGE).times(3, Pace::Concurrent(100)).starting_at_ms(300)
 }
 
 fn syn_lost() -> Scenario {
@@ -31,7 +31,7 @@ fn syn_lost() -> Scenario {
         "connection attempts vanish on the way to the server",
         "The middle drops every SYN. The client sees no answer and cannot know whether the server got anything; the \
          server's capture runs and sees nothing of the kind.",
-        Traffic::new(vec![calls(), Flow::new(8080, &EXCHANGE)]),
+        Traffic::new(vec![calls(), background(4)]),
     )
     .rules(vec![Rule::new("drop-syn", Match::c2s().syn().port(5432), Action::Drop)])
     .expecting(Expect::problem(&["syn-lost"]).never(&["syn-ack-lost", "syn-unanswered"]))
@@ -43,9 +43,9 @@ fn syn_ack_lost() -> Scenario {
         "the server answers, and its answers vanish on the way back",
         "The middle drops every SYN-ACK. The client sees its SYNs unanswered and blames the server; the server sees \
          SYNs, answers each, and blames the client. Only both captures together show that the way back is cut.",
-        Traffic::new(vec![calls()]),
+        Traffic::new(vec![calls(), background(4)]),
     )
-    .rules(vec![Rule::new("drop-syn-ack", Match::s2c().syn_ack(), Action::Drop)])
+    .rules(vec![Rule::new("drop-syn-ack", Match::s2c().syn_ack().port(5432), Action::Drop)])
     .expecting(Expect::problem(&["syn-ack-lost"]).never(&["syn-lost", "syn-unanswered", "syn-ack-ignored"]))
 }
 
@@ -93,14 +93,14 @@ fn syn_ack_ignored() -> Scenario {
 }
 
 fn accept_queue_full() -> Scenario {
-    let script = [Step::Wait(Side::Client, 3_000)];
+    let script = [Step::Wait(Side::Client, 2_500)];
     let flow = Flow::new(5432, &script).times(4, Pace::Concurrent(50)).listener(Listener::NeverAccepts);
     Scenario::new(
         "accept-queue-full",
         "the server's application does not accept, and its queue is full",
         "The path is fine. The queue takes the first connection; the SYNs of the others arrive and the stack drops \
          them. The packets look as if a firewall had; the host's counters tell.",
-        Traffic::new(vec![flow.timeouts_ms(2_500, 4_000)]),
+        Traffic::new(vec![flow.timeouts_ms(2_500, 500)]),
     )
     .expecting(Expect {
         // From packets alone the two are the same; the counters of a live capture make the difference.
@@ -129,9 +129,9 @@ fn refused_in_path() -> Scenario {
         "a device answers in the server's name that nothing listens",
         "The middle drops each SYN and answers it with a reset under the server's address. The client is sure that \
          the server refused; the server never heard of it.",
-        Traffic::new(vec![calls()]),
+        Traffic::new(vec![calls(), background(1)]),
     )
-    .rules(vec![Rule::new("refuse", Match::c2s().syn(), Action::Refuse)])
+    .rules(vec![Rule::new("refuse", Match::c2s().syn().port(5432), Action::Refuse)])
     .expecting(Expect::problem(&["refused-in-path"]).never(&["connection-refused", "syn-lost"]))
 }
 
@@ -140,8 +140,12 @@ fn refused_in_path_icmp() -> Scenario {
         "refused-in-path-icmp",
         "a router forbids the connection",
         "The middle drops each SYN and tells the client by ICMP that a filter forbids it.",
-        Traffic::new(vec![calls()]),
+        Traffic::new(vec![calls(), background(1)]),
     )
-    .rules(vec![Rule::new("prohibit", Match::c2s().syn(), Action::RejectIcmp(IcmpMessage::Prohibited))])
+    .rules(vec![Rule::new(
+        "prohibit",
+        Match::c2s().syn().port(5432),
+        Action::RejectIcmp(IcmpMessage::Prohibited),
+    )])
     .expecting(Expect::problem(&["refused-in-path"]).never(&["connection-refused", "syn-lost"]))
 }

@@ -1,6 +1,6 @@
 //! Connections that are reset, by a host or by someone else.
 
-use super::clean::EXCHANGE;
+use super::clean::{EXCHANGE, background};
 use crate::rule::{Action, Count, Match, RstInjection, Rule, Toward, Trigger};
 use crate::scenario::{Expect, Scenario};
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
@@ -127,10 +127,10 @@ fn idle_expiry_silent() -> Scenario {
         "a device forgets idle connections and drops what comes after",
         "After 1.5 s of silence the middle drops everything of the connection, as a firewall does whose state timed \
          out. The client repeats its request in vain; the server thinks that the client has nothing to ask.",
-        Traffic::new(vec![idle_flow()]),
+        Traffic::new(vec![idle_flow(), background(4)]),
     )
     .rules(vec![
-        Rule::new("expire", Match::tcp().after_idle_ms(1_500), Action::Mark),
+        Rule::new("expire", Match::tcp().port(8080).after_idle_ms(1_500), Action::Mark),
         Rule::new("drop-expired", Match::tcp().marked(), Action::Drop),
     ])
     .expecting(Expect::problem(&["idle-expiry"]).may(&["one-way-blackhole"]).never(&["rst-injected"]))
@@ -143,10 +143,10 @@ fn idle_expiry_rst() -> Scenario {
         "a device forgets idle connections and resets what comes after",
         "After 1.5 s of silence the middle answers the client's next packet with a reset in the server's name and \
          drops it. The client blames the server, which heard nothing.",
-        Traffic::new(vec![idle_flow()]),
+        Traffic::new(vec![idle_flow(), background(4)]),
     )
     .rules(vec![
-        Rule::new("expire", Match::c2s().after_idle_ms(1_500), Action::Mark),
+        Rule::new("expire", Match::c2s().port(8080).after_idle_ms(1_500), Action::Mark),
         Rule::new("reset-expired", Match::c2s().marked(), Action::InjectRst(reset)),
         Rule::new("drop-expired", Match::s2c().marked(), Action::Drop),
     ])

@@ -7,7 +7,7 @@ use crate::error::LabError;
 use crate::ledger::{Done, Entry};
 use crate::plan::Plan;
 use crate::sys::packet::{FRAME_ROOM, PacketSocket, Purpose, now_ns};
-use crate::sys::wait::{readable, sharpen_timers};
+use crate::sys::wait::{is_readable, readable, sharpen_timers};
 use crate::topology::{IpVersion, Topology, host_mac};
 use crate::wire::edit;
 use crate::wire::frame::Frame;
@@ -21,6 +21,13 @@ use std::time::Duration;
 
 /// Frames taken from one port before the others, and the release queue, get their turn.
 const FRAMES_PER_TURN: usize = 64;
+
+/// After it was asked to stop the middlebox goes on until no packet has come for both path delays and this long,
+/// in ns: hosts answer the last packet, and the answer shall be in the ledger and in both taps.
+const QUIET_NS: u64 = 20_000_000;
+
+/// It waits no longer than this for quiet, in ns; what hosts send later is not part of the run.
+const LONGEST_WAIT_NS: u64 = 500_000_000;
 
 /// How the middlebox shall behave.
 #[derive(Debug, Clone)]
@@ -36,6 +43,8 @@ pub(crate) struct Finished {
     pub(crate) ledger: Vec<Entry>,
     /// Frames that the kernel dropped on the middlebox's sockets, and frames that it refused to send.
     pub(crate) drops: u64,
+    /// When it stopped to bridge, ns by `CLOCK_REALTIME`.
+    pub(crate) ended_ns: i64,
 }
 
 /// The running middlebox; stops when dropped.
@@ -99,6 +108,7 @@ pub(super) struct Bridge {
     ledger: Vec<Entry>,
     /// When the newest frame that keeps the order is due, by direction.
     last_due_ns: [i64; 2],
+    last_packet_ns: i64,
     drops: u64,
 }
 
@@ -142,38 +152,50 @@ impl Bridge {
             queue: ReleaseQueue::default(),
             ledger: Vec::new(),
             last_due_ns: [0; 2],
+            last_packet_ns: 0,
             drops: 0,
         }
     }
 
-    /// Bridges until the other end of `wake` is closed and nothing is on its way any more.
+    /// Bridges until the other end of `wake` is closed, nothing is on its way any more and the hosts are quiet.
     fn run(mut self, wake: &PipeReader) -> io::Result<Finished> {
         let mut buffer = vec![0; FRAME_ROOM];
-        let mut stopping = false;
+        let mut asked_ns = None;
         loop {
             let busy = self.receive_turn(&mut buffer)?;
             self.release_due();
-            if stopping && !busy && self.queue.next_due_ns().is_none() {
-                break;
-            }
             if busy {
                 continue;
             }
-            let wait = self.queue.next_due_ns().map(|due| due - now_ns());
-            let wait = wait.map(|ns| Duration::from_nanos(u64::try_from(ns).unwrap_or(0)));
-            if stopping {
-                let fds: Vec<BorrowedFd<'_>> = self.sockets.iter().map(AsFd::as_fd).collect();
-                readable(&fds, wait)?;
-            } else {
-                let fds = self.sockets.iter().map(AsFd::as_fd).chain([wake.as_fd()]);
-                readable(&fds.collect::<Vec<_>>(), wait)?;
-                stopping = crate::sys::wait::is_readable(wake.as_fd())?;
+            let end_ns = asked_ns.map(|asked| self.end_ns(asked));
+            if end_ns.is_some_and(|end| end <= now_ns()) {
+                break;
+            }
+            let next_ns = self.queue.next_due_ns().into_iter().chain(end_ns).min();
+            let wait = next_ns.map(|next| Duration::from_nanos(u64::try_from(next - now_ns()).unwrap_or(0)));
+            let mut fds: Vec<BorrowedFd<'_>> = self.sockets.iter().map(AsFd::as_fd).collect();
+            if asked_ns.is_none() {
+                fds.push(wake.as_fd());
+            }
+            readable(&fds, wait)?;
+            if asked_ns.is_none() && is_readable(wake.as_fd())? {
+                asked_ns = Some(now_ns());
             }
         }
+        let ended_ns = now_ns();
         for socket in &self.sockets {
             self.drops += socket.take_drops()?;
         }
-        Ok(Finished { ledger: self.ledger, drops: self.drops })
+        Ok(Finished { ledger: self.ledger, drops: self.drops, ended_ns })
+    }
+
+    /// When the bridge may end that was asked to at `asked_ns`, as things stand: not before the last frame has
+    /// left, and when the hosts have been quiet, or at the latest time for that.
+    fn end_ns(&self, asked_ns: i64) -> i64 {
+        let paths_ns: u64 = Direction::BOTH.iter().map(|direction| self.path_delay_ns(*direction)).sum();
+        let quiet_ns = self.last_packet_ns + signed(paths_ns + QUIET_NS);
+        let latest_ns = asked_ns + signed(LONGEST_WAIT_NS);
+        quiet_ns.min(latest_ns).max(self.queue.next_due_ns().unwrap_or(0))
     }
 
     /// Takes what waits at the ports; tells whether there may be more.
@@ -209,6 +231,7 @@ impl Bridge {
             self.flood(port, at_ns, direction, &frame);
             return;
         };
+        self.last_packet_ns = at_ns;
         let routed = match view.carried {
             Carried::Tcp(_) => self.translator.route(direction, view.tuple),
             Carried::IcmpError { quoted } => self.translator.route_icmp(direction, view.tuple, quoted),

@@ -82,7 +82,7 @@ pub struct Flow {
     pub client_port: Option<u16>,
     /// The client gives up connecting after this, in ms.
     pub connect_timeout_ms: u64,
-    /// Each side gives up a read or write after this, in ms.
+    /// The client gives up a read or write after this, in ms.
     pub io_timeout_ms: u64,
 }
 
@@ -132,7 +132,7 @@ impl Flow {
         self
     }
 
-    /// With these time-outs of connecting and of reading or writing.
+    /// With these time-outs of the client: of connecting, and of reading or writing.
     #[must_use]
     pub const fn timeouts_ms(mut self, connect: u64, io: u64) -> Self {
         self.connect_timeout_ms = connect;

@@ -45,7 +45,7 @@ impl Walk {
                 },
                 Step::Wait(side, ms) if side == self.side => std::thread::sleep(Duration::from_millis(ms)),
                 Step::Wait(..) => {}
-                Step::ShutDown(side) if side == self.side => self.stream.shutdown(Shutdown::Write)?,
+                Step::ShutDown(side) if side == self.side => self.shut_down()?,
                 Step::ShutDown(_) => self.read_to_end()?,
                 Step::Reset(side) if side == self.side => {
                     // Closing with no time to linger sends a reset.
@@ -56,10 +56,18 @@ impl Walk {
         }
         match self.side {
             Side::Client => {
-                self.stream.shutdown(Shutdown::Write)?;
+                self.shut_down()?;
                 self.read_to_end()
             }
             Side::Server => self.read_to_end(),
+        }
+    }
+
+    /// Closes the own direction. That the connection is over already is no error.
+    fn shut_down(&self) -> io::Result<()> {
+        match self.stream.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 

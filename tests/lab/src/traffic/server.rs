@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// Connections that may wait to be accepted; more than any scenario opens at once.
 const BACKLOG: i32 = 1024;
 
+/// How long a server waits for its client, in ms: longer than any scenario. What ends it sooner is that its
+/// socket is shut down when the clients are done.
+const PATIENCE_MS: u64 = 60_000;
+
 /// Where a flow is served.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -91,7 +95,7 @@ fn start(
             ..ServerReport::default()
         };
         let seed = place.seed ^ u64::from(peer.port());
-        let result = Walk::new(Side::Server, stream, flow.io_timeout_ms, seed).and_then(|mut walk| {
+        let result = Walk::new(Side::Server, stream, PATIENCE_MS, seed).and_then(|mut walk| {
             let walked = walk.walk(&flow.script);
             (report.sent, report.received) = (walk.sent, walk.received);
             walked
