@@ -59,12 +59,13 @@ pub(super) fn fit(window: &Window, t: i64, limits: &Limits, usual: f64) -> Optio
     let reverse = localise(&window.reverse, t, base.saturating_neg());
     let loose =
         |points: &[Pt]| Hull::lower(points.iter().map(|p| Pt { x: p.x, y: p.y + limits.wander * p.x.abs() }));
-    let (above, below) = (loose(&forward), loose(&reverse));
+    let corners = [Hull::halves(&forward), Hull::halves(&reverse)];
+    let (above, below) = (loose(&corners[0]), loose(&corners[1]));
     let (from, to) = match (&above, &below) {
         (Some(above), Some(below)) => feasible(above, below, limits.max_rate)?,
         _ => (-limits.max_rate, limits.max_rate),
     };
-    let line = line(&forward, &reverse, limits, usual);
+    let line = line([&forward, &reverse], &corners, limits, usual);
     let most = limits.max_rate + limits.wander;
     Some(Fit {
         base,
@@ -176,11 +177,11 @@ fn feasible(above: &Hull, below: &Hull, max_rate: f64) -> Option<(f64, f64)> {
     Some((edge(-max_rate), edge(max_rate)))
 }
 
-/// The line of maximum margin, its slope drawn to `usual` as far as the data leave it open. Absent with one
-/// direction only.
-fn line(forward: &[Pt], reverse: &[Pt], limits: &Limits, usual: f64) -> Option<Line> {
-    let above = Hull::lower(forward.iter().copied())?;
-    let below = Hull::lower(reverse.iter().copied())?;
+/// The line of maximum margin, its slope drawn to `usual` as far as the data leave it open. `corners` are the
+/// points that can lie on a hull. Absent with one direction only.
+fn line([forward, reverse]: [&[Pt]; 2], corners: &[Vec<Pt>; 2], limits: &Limits, usual: f64) -> Option<Line> {
+    let above = Hull::lower(corners[0].iter().copied())?;
+    let below = Hull::lower(corners[1].iter().copied())?;
     let (steepest, margin_at_best) = widest(&above, &below, limits.max_rate, usual);
     let excess = |points: &[Pt], hull: &Hull, slope: f64| {
         let floor = hull.support(slope);

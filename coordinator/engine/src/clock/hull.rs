@@ -41,6 +41,14 @@ impl Hull {
         (!points.is_empty()).then_some(Self { points })
     }
 
+    /// The hulls of the points before `x = 0` and from it on, one after the other: all points that can lie on
+    /// the hull after something linear on both sides, like a multiple of `|x|`, is added.
+    pub(super) fn halves(ordered: &[Pt]) -> Vec<Pt> {
+        let (left, right) = ordered.split_at(ordered.partition_point(|p| p.x < 0.0));
+        let half = |points: &[Pt]| Self::lower(points.iter().copied()).map(|hull| hull.points);
+        [half(left), half(right)].into_iter().flatten().flatten().collect()
+    }
+
     /// `min (y − slope·x)`: the height at `x = 0` of the highest line of that slope below all points.
     pub(super) fn support(&self, slope: f64) -> f64 {
         let i = self.edges().take_while(|edge| *edge < slope).count();
@@ -89,6 +97,22 @@ mod tests {
     fn of_two_points_at_one_instant_the_lower_counts() {
         let h = hull(&[(0.0, 0.0), (1.0, 4.0), (1.0, -4.0), (1.0, 2.0)]);
         assert_eq!(h.points, [Pt { x: 0.0, y: 0.0 }, Pt { x: 1.0, y: -4.0 }]);
+    }
+
+    #[test]
+    fn halves_keep_what_a_kink_at_zero_uncovers() {
+        let points: Vec<Pt> = (-20..20)
+            .map(|k| Pt {
+                x: f64::from(k),
+                y: f64::from((k * 7_i32).rem_euclid(11)) + f64::from(k * k) / 40.0,
+            })
+            .collect();
+        for kink in [0.0, 0.1, 3.0] {
+            let bent = |p: &Pt| Pt { x: p.x, y: p.y + kink * p.x.abs() };
+            let halves = Hull::halves(&points);
+            assert!(halves.len() < points.len());
+            assert_eq!(Hull::lower(halves.iter().map(bent)), Hull::lower(points.iter().map(bent)));
+        }
     }
 
     #[test]

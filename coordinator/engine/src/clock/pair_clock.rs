@@ -62,6 +62,17 @@ pub struct ClockSummary {
     pub steps: Vec<Step>,
 }
 
+impl ClockSummary {
+    /// Both bounds of the offset, low and high; absent unless both directions were seen.
+    #[must_use]
+    pub const fn bound(&self) -> Option<(Span, Span)> {
+        match (self.lo, self.hi) {
+            (Some(lo), Some(hi)) => Some((lo, hi)),
+            _ => None,
+        }
+    }
+}
+
 /// Steps that are listed; a clock that steps more often is not listed further, but still followed.
 pub(super) const MAX_STEPS: usize = 64;
 

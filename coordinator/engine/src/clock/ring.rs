@@ -76,7 +76,8 @@ fn place(index: i64, size: i64) -> usize {
 
 /// Height above the slope through `start`; shifts instead of dividing, it runs for every packet.
 fn key(p: Point, start: i64, slope_q30: i64) -> i64 {
-    p.y.saturating_sub(slope_q30.saturating_mul(p.x.saturating_sub(start)) >> 30)
+    // At most 2^20 · 2^30 within a second; an absurd `y` may wrap, which only chooses another true bound.
+    p.y.wrapping_sub(slope_q30.wrapping_mul(p.x.wrapping_sub(start)) >> 30)
 }
 
 /// Keeps the lower of the two, of equals the earlier, so that the order of arrival does not matter.
@@ -194,10 +195,30 @@ impl Ring {
     pub(super) fn points(&self, index: i64, lane: Lane) -> impl Iterator<Item = Point> + '_ {
         let which = self.lane(lane).0;
         let second = &self.fine[place(index, FINE)];
-        let fine = (second.index == Some(index)).then_some(&second.lanes[which]);
+        let fine: &[Option<Point>] = if second.index == Some(index) { &second.lanes[which] } else { &[] };
         let old = &self.coarse[place(index, COARSE)];
-        let coarse = if fine.is_none() && old.index == Some(index) { old.lanes[which] } else { None };
-        fine.into_iter().flatten().copied().flatten().chain(coarse)
+        let coarse = if fine.is_empty() && old.index == Some(index) { old.lanes[which] } else { None };
+        fine.iter().copied().flatten().chain(coarse)
+    }
+
+    /// The point of a second that binds most along the slope.
+    pub(super) fn best(&self, index: i64, lane: Lane) -> Option<Point> {
+        let (_, slope) = self.lane(lane);
+        let start = index.saturating_mul(SECOND);
+        self.points(index, lane).min_by_key(|p| (key(*p, start, slope), p.x))
+    }
+
+    /// The points of both directions of a fine second, ordered by time.
+    pub(super) fn merged(&self, index: i64) -> impl Iterator<Item = (Lane, Point)> + '_ {
+        let second = &self.fine[place(index, FINE)];
+        let slots = if second.index == Some(index) { 0..SLOTS } else { 0..0 };
+        slots.flat_map(|slot| {
+            let forward = second.lanes[0][slot].map(|p| (Lane::Forward, p));
+            let reverse = second.lanes[1][slot].map(|p| (Lane::Reverse, p));
+            let turned = matches!((forward, reverse), (Some((_, f)), Some((_, r))) if r.x < f.x);
+            let pair = if turned { [reverse, forward] } else { [forward, reverse] };
+            pair.into_iter().flatten()
+        })
     }
 
     /// The stored points around `x` each way, of its slot and the two beside it, if that is still known.

@@ -153,8 +153,11 @@ impl Run {
         let (oldest, newest) = self.extent();
         let seconds = second_of(from).max(oldest)..=second_of(to).min(newest);
         let lane = |lane| {
-            let points = seconds.clone().flat_map(|s| self.ring.points(s, lane));
-            points.filter(|p| (from..=to).contains(&p.x)).collect()
+            let mut points = Vec::with_capacity(320);
+            for second in seconds.clone() {
+                points.extend(self.ring.points(second, lane).filter(|p| (from..=to).contains(&p.x)));
+            }
+            points
         };
         Window { forward: lane(Lane::Forward), reverse: lane(Lane::Reverse) }
     }
@@ -185,16 +188,17 @@ impl Run {
                 Side::Middle => (seconds * SECOND / 2, seconds * SECOND / 2),
             };
             let window = self.window(span, at.saturating_sub(back), at.saturating_add(ahead));
-            let size = window.forward.len() + window.reverse.len();
-            (fit::fit(&window, at, &self.limits, self.carried), size)
+            let points = window.forward.len() + window.reverse.len();
+            (fit::fit(&window, at, &self.limits, self.carried), points)
         };
         let mut shorter = None;
         for (i, seconds) in self.windows().iter().enumerate() {
-            let (candidate, size) = shorter.take().unwrap_or_else(|| attempt(*seconds));
+            let (candidate, points) = shorter.take().unwrap_or_else(|| attempt(*seconds));
             let Some(candidate) = candidate else { continue };
-            if let Some(next) = self.windows().get(i + 1) {
+            // Live, the newest line is replaced half a window later anyway: one fit is enough.
+            if let (Some(next), Side::Middle) = (self.windows().get(i + 1), side) {
                 let check = attempt(*next);
-                let straight = check.1 == size || check.0.as_ref().is_none_or(|c| agree(&candidate, c));
+                let straight = check.1 == points || check.0.as_ref().is_none_or(|c| agree(&candidate, c));
                 shorter = Some(check);
                 if !straight {
                     continue;
@@ -238,14 +242,12 @@ impl Run {
     /// The current span's packets of the fine seconds, ordered by time.
     fn items(&self, second: i64) -> Vec<Item> {
         let span = self.current();
-        let mut items: Vec<Item> = Vec::new();
-        for s in second.saturating_sub(FINE - 1)..=second {
-            for lane in [Lane::Forward, Lane::Reverse] {
-                items.extend(self.ring.points(s, lane).map(|point| Item { lane, point }));
-            }
+        let seconds = second.saturating_sub(FINE - 1).max(second_of(span.from))..=second;
+        let mut items: Vec<Item> = Vec::with_capacity(1280);
+        for s in seconds {
+            items.extend(self.ring.merged(s).map(|(lane, point)| Item { lane, point }));
         }
         items.retain(|item| (span.from..=span.to).contains(&item.point.x));
-        items.sort_by_key(|item| item.point.x);
         items
     }
 

@@ -1,7 +1,7 @@
 //! Steps of a run: found by contradiction or by the twin envelopes, split, and measured.
 
 use super::envelope::{self, Bucket};
-use super::fit;
+use super::fit::{self, Window};
 use super::num::real;
 use super::ring::{Lane, Point, SECOND, second_of};
 use super::run::{Run, Shared, Side, SpanOf};
@@ -54,8 +54,8 @@ impl Run {
         let Some(flat) = self.straightened(second) else { return };
         let span = self.current();
         let lowest = |s: i64, lane| {
-            let inside = self.ring.points(s, lane).filter(|p| (span.from..=span.to).contains(&p.x));
-            inside.map(|p| flat.height(lane, p)).min_by(f64::total_cmp)
+            let best = self.ring.best(s, lane).filter(|p| (span.from..=span.to).contains(&p.x));
+            best.map(|p| flat.height(lane, p))
         };
         let both = |s| Some(Bucket { upper: lowest(s, Lane::Forward)?, lower: -lowest(s, Lane::Reverse)? });
         let buckets: Vec<Bucket> = (second - BUCKETS..=second).filter_map(both).collect();
@@ -75,8 +75,12 @@ impl Run {
     fn straightened(&self, second: i64) -> Option<Flat> {
         let before = second - i64::try_from(envelope::SHORT + envelope::GUARD).ok()?;
         let from = before - i64::try_from(envelope::LONG).ok()?;
-        let window =
-            self.window(self.current(), from.saturating_mul(SECOND), (before + 1).saturating_mul(SECOND) - 1);
+        let span = self.current();
+        let lane = |lane| {
+            let best = (from..=before).filter_map(|s| self.ring.best(s, lane));
+            best.filter(|p| (span.from..=span.to).contains(&p.x)).collect()
+        };
+        let window = Window { forward: lane(Lane::Forward), reverse: lane(Lane::Reverse) };
         let at = before.saturating_mul(SECOND);
         let fit = fit::fit(&window, at, &self.limits, self.carried)?;
         Some(Flat { at, base: fit.base, slope: fit.slope })
