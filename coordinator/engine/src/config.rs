@@ -11,6 +11,8 @@ pub struct Config {
     pub filter: String,
     /// The client and server captures turned out to be the other way round and were swapped.
     pub swapped: bool,
+    /// Hand out findings while the session runs, as [`crate::Event::Finding`].
+    pub announce: bool,
     /// Report the fate of every wire segment that did not simply arrive, as [`crate::Event::Fate`]. For tests
     /// that hold each packet against a ledger; costs memory in the consumer only.
     pub trace_fates: bool,

@@ -1,26 +1,32 @@
 //! The façade of the engine.
 //!
-//! Call order: [`Correlator::new`]; then any number of `push…` and [`Correlator::advance`], in event time as
-//! [`crate::Feed`] merges it; [`Correlator::poll`] until it gives `None` after each; [`Correlator::finish`] once.
+//! Call order: [`Correlator::new`]; then any number of `push…`, in event time as [`crate::Feed`] merges it, with
+//! [`Correlator::advance`] and [`Correlator::pass_epoch`] as event time passes; [`Correlator::poll`] until it gives
+//! `None`; [`Correlator::finish`] once.
 
-use crate::Config;
+use crate::fate::{FateRecord, Horizon};
+use crate::session::Session;
+use crate::{Config, report};
 use correlate_proto::report::{Finding, Report};
 use correlate_proto::{
-    CapturePoint, CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Timestamp,
+    CapturePoint, CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Span, Timestamp,
 };
+use std::collections::VecDeque;
 
 /// Correlates the records of a session's capture points.
 #[derive(Debug)]
 pub struct Correlator {
-    config: Config,
-    points: Vec<CapturePoint>,
+    session: Session,
+    events: VecDeque<Event>,
 }
 
 /// What the engine has to say while a session runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A finding became provable, or a finding of this code and these connections has more behind it.
+    /// A finding became provable. What it says may still change as more comes in; the report has the last word.
     Finding(Box<Finding>),
+    /// What became of a segment that did not simply arrive; only with [`Config::trace_fates`].
+    Fate(FateRecord),
 }
 
 /// Where the engine stands.
@@ -36,39 +42,88 @@ impl Correlator {
     /// An engine for a session with these capture points; ids are their places in the list.
     #[must_use]
     pub fn new(config: Config, points: Vec<CapturePoint>) -> Self {
-        Self { config, points }
+        Self { session: Session::new(config, points), events: VecDeque::new() }
+    }
+
+    /// What added to the stamps of each point puts them on a common time, to within a second or so.
+    pub fn set_rough_offsets(&mut self, offsets: &[Span]) {
+        for (point, offset) in self.session.points.iter_mut().zip(offsets) {
+            point.rough_offset = offset.as_ns();
+        }
+    }
+
+    /// The capture of `point` is proven to have begun at `from`. Without this its first record counts.
+    pub fn covers_from(&mut self, point: CapturePointId, from: Timestamp<Local>) {
+        self.session.points[usize::from(point.0)].covers_from = Some(from.as_ns());
     }
 
     /// Takes in one record of `point`.
-    pub fn push(&mut self, _point: CapturePointId, _record: &Record) {}
+    pub fn push(&mut self, point: CapturePointId, record: &Record) {
+        self.session.take(usize::from(point.0), record);
+    }
 
     /// Takes in the point's counters as they now stand.
-    pub fn push_stats(&mut self, _point: CapturePointId, _stats: PointStats) {}
+    pub fn push_stats(&mut self, point: CapturePointId, stats: PointStats) {
+        self.session.points[usize::from(point.0)].stats = stats;
+    }
 
     /// Takes in what moved among the counters of the point's host.
-    pub fn push_counters(&mut self, _point: CapturePointId, _counters: HostCounters) {}
+    pub fn push_counters(&mut self, point: CapturePointId, counters: HostCounters) {
+        self.session.points[usize::from(point.0)].add_counters(counters);
+    }
 
-    /// Takes in a reading of the point's clocks.
+    /// Takes in a reading of the point's clocks. Stamps are compared as `CLOCK_REALTIME` for now; the samples are
+    /// kept in the recording for mapping them to the raw clock.
     pub fn push_clock(&mut self, _point: CapturePointId, _sample: ClockSample) {}
 
     /// `point` has delivered everything up to `watermark`, by its own clock.
-    pub fn advance(&mut self, _point: CapturePointId, _watermark: Timestamp<Local>) {}
+    pub fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
+        let point = &mut self.session.points[usize::from(point.0)];
+        if !point.ended {
+            point.watermark = Some(watermark.as_ns());
+        }
+    }
+
+    /// `point` has delivered all there is: its capture covers nothing later.
+    pub fn end(&mut self, point: CapturePointId) {
+        self.session.points[usize::from(point.0)].ended = true;
+    }
+
+    /// Judges what is due after the points' watermarks have moved on.
+    pub fn pass_epoch(&mut self) {
+        self.session.fit_clocks();
+        self.session.settle(Horizon::Watermarks);
+        self.events.extend(self.session.fates.drain(..).map(Event::Fate));
+        self.session.fold_healthy();
+        self.events.extend(self.session.news().into_iter().map(|finding| Event::Finding(Box::new(finding))));
+    }
 
     /// The next event, if there is one.
     pub fn poll(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     /// Where the engine stands.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        Progress::default()
+    pub const fn progress(&self) -> Progress {
+        Progress { connections: self.session.opened, records: self.session.records }
     }
 
     /// Ends the session: judges what is still open and writes the report.
     #[must_use]
     pub fn finish(self) -> Report {
-        let _ = (&self.config, &self.points);
-        unimplemented!("the engine is being written")
+        self.finish_traced().0
+    }
+
+    /// As [`Correlator::finish`], with the fates that were judged last; only with [`Config::trace_fates`].
+    #[must_use]
+    pub fn finish_traced(mut self) -> (Report, Vec<FateRecord>) {
+        for point in &mut self.session.points {
+            point.ended = true;
+        }
+        self.session.finish_clocks();
+        self.session.settle(Horizon::End);
+        let fates = core::mem::take(&mut self.session.fates);
+        (report::write(self.session), fates)
     }
 }

@@ -2,46 +2,115 @@
 //!
 //! The order is by roughly aligned time, then by point, then by place in the capture. A record is handed on only
 //! when every other point has either a later record waiting or a watermark beyond it, so the order depends on
-//! the records alone and not on when they arrived: the same recording gives the same order.
+//! the records alone and not on when they arrived: the same recording gives the same order. The same holds for
+//! the epochs of event time at which segments are judged: they stand at fixed places in that order.
 
 use crate::{Correlator, Progress};
 use correlate_proto::{CapturePointId, Local, Record, Span, Timestamp};
+use std::collections::VecDeque;
+
+/// Segments are judged, and clocks fitted, each time event time passes a multiple of this.
+const EPOCH_NS: i64 = 250_000_000;
 
 /// The merged feed into a [`Correlator`].
 #[derive(Debug)]
 pub struct Feed {
     correlator: Correlator,
+    queues: Vec<Queue>,
+    next_epoch: i64,
+    spare: Vec<Vec<Record>>,
+}
+
+/// What waits of one point.
+#[derive(Debug)]
+struct Queue {
+    rough_offset: i64,
+    batches: VecDeque<Vec<Record>>,
+    next: usize,
+    queued: usize,
+    /// On common time.
+    watermark: Option<i64>,
+    ended: bool,
+}
+
+impl Queue {
+    fn head(&self) -> Option<i64> {
+        let record = self.batches.front()?.get(self.next)?;
+        Some(record.at().as_ns().saturating_add(self.rough_offset))
+    }
+
+    /// No record that is still to come is earlier than this.
+    fn frontier(&self) -> i64 {
+        match self.head() {
+            Some(head) => head,
+            None if self.ended => i64::MAX,
+            None => self.watermark.unwrap_or(i64::MIN),
+        }
+    }
 }
 
 impl Feed {
     /// A feed into `correlator`. `rough_offsets[p]` added to the stamps of point `p` puts them on a common
     /// time to within a second or so; a wrong one costs memory, not correctness.
     #[must_use]
-    pub fn new(correlator: Correlator, _rough_offsets: Vec<Span>) -> Self {
-        Self { correlator }
+    pub fn new(mut correlator: Correlator, rough_offsets: Vec<Span>) -> Self {
+        correlator.set_rough_offsets(&rough_offsets);
+        let queues = rough_offsets
+            .into_iter()
+            .map(|offset| Queue {
+                rough_offset: offset.as_ns(),
+                batches: VecDeque::new(),
+                next: 0,
+                queued: 0,
+                watermark: None,
+                ended: false,
+            })
+            .collect();
+        Self { correlator, queues, next_epoch: i64::MIN, spare: Vec::new() }
     }
 
     /// Hands over the next records of `point`, in capture order; leaves an empty vector of some capacity behind
     /// for the caller to fill again.
-    pub fn push_batch(&mut self, _point: CapturePointId, _records: &mut Vec<Record>) {}
+    pub fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>) {
+        let batch = core::mem::replace(records, self.spare.pop().unwrap_or_default());
+        let queue = &mut self.queues[usize::from(point.0)];
+        if batch.is_empty() {
+            return;
+        }
+        queue.queued += batch.len();
+        queue.batches.push_back(batch);
+        self.run();
+    }
 
     /// `point` has delivered everything up to `watermark`.
-    pub fn advance(&mut self, _point: CapturePointId, _watermark: Timestamp<Local>) {}
+    pub fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
+        let queue = &mut self.queues[usize::from(point.0)];
+        let watermark = watermark.as_ns().saturating_add(queue.rough_offset);
+        if queue.watermark.is_none_or(|known| known < watermark) {
+            queue.watermark = Some(watermark);
+            self.run();
+        }
+    }
 
     /// `point` has delivered all there is.
-    pub fn end(&mut self, _point: CapturePointId) {}
+    pub fn end(&mut self, point: CapturePointId) {
+        self.queues[usize::from(point.0)].ended = true;
+        self.run();
+    }
 
     /// The point whose next records or watermark the merge waits for; `None` once all have ended. Whoever reads
     /// files or a recording supplies this point next, so that little waits in memory.
     #[must_use]
     pub fn waiting_for(&self) -> Option<CapturePointId> {
-        None
+        let open = self.queues.iter().enumerate().filter(|(_, queue)| !queue.ended);
+        let behind = open.min_by_key(|(_, queue)| (queue.frontier(), queue.queued));
+        behind.and_then(|(point, _)| u16::try_from(point).ok()).map(CapturePointId)
     }
 
     /// Records that wait for another point, in memory.
     #[must_use]
     pub fn queued(&self) -> usize {
-        0
+        self.queues.iter().map(|queue| queue.queued).sum()
     }
 
     /// The engine, for statistics, clock samples and events.
@@ -57,7 +126,88 @@ impl Feed {
 
     /// Ends every point and gives the engine back for [`Correlator::finish`].
     #[must_use]
-    pub fn into_correlator(self) -> Correlator {
+    pub fn into_correlator(mut self) -> Correlator {
+        for queue in &mut self.queues {
+            queue.ended = true;
+        }
+        self.run();
         self.correlator
+    }
+
+    /// Hands on every record that no other point can precede, and passes the epochs on the way.
+    fn run(&mut self) {
+        while let Some((point, until)) = self.next_run() {
+            self.hand_on(point, until);
+        }
+        let frontier = self.queues.iter().map(Queue::frontier).min().unwrap_or(i64::MIN);
+        if frontier < i64::MAX && frontier >= self.next_epoch && self.next_epoch > i64::MIN {
+            self.pass_epoch(frontier);
+        }
+    }
+
+    /// The point whose record comes next, and up to which time its records may be handed on: below the earliest
+    /// of any other point, or at it if that point comes later in the list.
+    fn next_run(&self) -> Option<(usize, i64)> {
+        let (point, head) = self
+            .queues
+            .iter()
+            .enumerate()
+            .filter_map(|(point, queue)| queue.head().map(|head| (point, head)))
+            .min_by_key(|&(point, head)| (head, point))?;
+        let mut until = i64::MAX;
+        for (other, queue) in self.queues.iter().enumerate().filter(|&(other, _)| other != point) {
+            let frontier = queue.frontier();
+            let tie = other > point && queue.head().is_some();
+            until = until.min(if tie { frontier } else { frontier.saturating_sub(1) });
+        }
+        (head <= until).then_some((point, until))
+    }
+
+    fn hand_on(&mut self, point: usize, until: i64) {
+        let id = CapturePointId(u16::try_from(point).unwrap_or(u16::MAX));
+        loop {
+            let queue = &mut self.queues[point];
+            let Some(head) = queue.head().filter(|&head| head <= until) else { return };
+            if head >= self.next_epoch {
+                self.pass_epoch(head);
+                continue;
+            }
+            let epoch = self.next_epoch.min(until.saturating_add(1));
+            let Some(batch) = queue.batches.front() else { return };
+            let mut taken = 0;
+            for record in &batch[queue.next..] {
+                if record.at().as_ns().saturating_add(queue.rough_offset) >= epoch {
+                    break;
+                }
+                self.correlator.push(id, record);
+                taken += 1;
+            }
+            queue.next += taken;
+            queue.queued -= taken;
+            if queue.next == batch.len() {
+                queue.next = 0;
+                if let Some(mut done) = queue.batches.pop_front() {
+                    done.clear();
+                    self.spare.push(done);
+                    self.spare.truncate(8);
+                }
+            }
+        }
+    }
+
+    /// Event time has come to `now`: the last epoch at or before it is passed, those between are empty.
+    fn pass_epoch(&mut self, now: i64) {
+        let epoch = now.div_euclid(EPOCH_NS) * EPOCH_NS;
+        if self.next_epoch > i64::MIN {
+            for (point, queue) in self.queues.iter().enumerate() {
+                let id = CapturePointId(u16::try_from(point).unwrap_or(u16::MAX));
+                self.correlator.advance(id, Timestamp::from_ns(epoch.saturating_sub(queue.rough_offset)));
+                if queue.ended && queue.head().is_none() {
+                    self.correlator.end(id);
+                }
+            }
+            self.correlator.pass_epoch();
+        }
+        self.next_epoch = epoch.saturating_add(EPOCH_NS);
     }
 }

@@ -5,8 +5,20 @@
 
 pub mod clock;
 pub mod config;
+mod connection;
 pub mod correlator;
+pub mod fate;
 pub mod feed;
+mod findings;
+mod flow;
+mod fold;
+mod ingest;
+mod matching;
+mod pairing;
+mod point;
+mod report;
+pub mod rough;
+mod session;
 mod stats;
 
 pub use config::Config;

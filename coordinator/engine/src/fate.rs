@@ -1,0 +1,339 @@
+//! Fate: what became of a segment that the two ends do not both show.
+//!
+//! "Sent, not seen" is loss only after the capture has been cleared (ALGORITHMS §4.2): the receiver's capture
+//! must be proven to have run when the segment would have arrived, and no acknowledgement may prove that the
+//! segment arrived unseen.
+
+use crate::connection::{Connection, SentState, Tally};
+use crate::flow::{Flow, Half};
+use crate::matching::{Kind, Piece};
+use crate::point::{Point, Window};
+use crate::session::Session;
+use correlate_proto::{CapturePointId, Direction, Span, Timestamp};
+
+/// A segment that was not seen at the other end is not judged before so much event time has passed there: a
+/// SYN's repetitions and slow queues are within it (ALGORITHMS §4.3 asks for 3 s for handshakes).
+const WAIT_NS: i64 = 3_000_000_000;
+
+/// A capture must have run for at least this long beyond the moment when a segment would have arrived, before
+/// the segment's absence speaks for loss (§4.3: 250 ms, or a few round trips).
+const MIN_SLACK_NS: i64 = 250_000_000;
+
+/// Round trips that a segment may take longer than the shortest one and still be on its way.
+const SLACK_ROUND_TRIPS: i64 = 3;
+
+/// Without an estimate of the offset one way is unbounded; no path of this earth delays a packet longer.
+const MAX_DELAY_NS: i64 = 5_000_000_000;
+
+/// What became of one wire segment that did not simply arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FateRecord {
+    /// Where it was sent, or, for those that were only seen arriving, where it arrived.
+    pub point: CapturePointId,
+    /// Its number in that capture.
+    pub packet: u64,
+    /// Its direction.
+    pub direction: Direction,
+    /// Octets of sequence space.
+    pub len: u32,
+    /// Its IPv4 identification.
+    pub ip_id: Option<u16>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// The fate of a wire segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// Lost on the path.
+    Lost,
+    /// Received, though the receiver's capture lacks it.
+    MissedByReceiver,
+    /// Sent, though the sender's capture lacks it.
+    MissedBySender,
+    /// Sent once, arrived twice.
+    Duplicated,
+    /// Nothing proves that the other end's capture ran at that time.
+    Uncovered,
+    /// The evidence carries no verdict.
+    Ambiguous,
+}
+
+/// How far event time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Horizon {
+    /// Up to the points' watermarks.
+    Watermarks,
+    /// All there is has been delivered.
+    End,
+}
+
+/// The two ends of one direction of a hop, with what is known of the time between them.
+struct Ends<'a> {
+    sender: &'a Flow,
+    receiver: &'a Flow,
+    sending: &'a Point,
+    receiving: &'a Point,
+    /// Receiver's clock less sender's: estimate and bounds.
+    offset: Offset,
+    slack: i64,
+    /// Added to downstream offsets to get those of the lane.
+    sender_shift: i64,
+    receiver_shift: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Offset {
+    low: i64,
+    high: i64,
+}
+
+impl Session {
+    /// Judges the waiting segments of every connection as far as event time allows.
+    pub(crate) fn settle(&mut self, horizon: Horizon) {
+        let listed: Vec<u32> = self.unsettled.iter().copied().collect();
+        for index in listed {
+            let Some(mut connection) = self.connections[index as usize].take() else { continue };
+            if connection.is_paired() {
+                self.settle_connection(&mut connection, horizon);
+            } else if horizon == Horizon::Watermarks {
+                self.drop_unpaired(&mut connection);
+            }
+            if !connection.has_waiting() {
+                connection.listed = false;
+                self.unsettled.remove(&index);
+                if connection.is_closed() {
+                    self.closed.insert(index);
+                }
+            }
+            self.connections[index as usize] = Some(connection);
+        }
+    }
+
+    /// Segments of a connection that one end alone has seen for long need not wait for the other end.
+    fn drop_unpaired(&self, connection: &mut Connection) {
+        let Some(flow) = connection.seen_flows().next() else { return };
+        let Some(watermark) = self.points[flow.point].watermark else { return };
+        for lane in connection.hops.iter_mut().flat_map(|hop| &mut hop.lanes) {
+            lane.sent.take_due(watermark - 4 * WAIT_NS);
+            lane.received.take_due(watermark - 4 * WAIT_NS);
+        }
+    }
+
+    fn settle_connection(&mut self, connection: &mut Connection, horizon: Horizon) {
+        for hop in 0..connection.hops.len() {
+            for direction in Direction::BOTH {
+                let mut lane = core::mem::take(&mut connection.hops[hop].lanes[direction.index()]);
+                let mut tally = core::mem::take(&mut connection.hops[hop].tallies[direction.index()]);
+                let mut resets: Vec<(u64, bool, SentState)> = Vec::new();
+                let mut fates: Vec<FateRecord> = Vec::new();
+                let trace = self.config.trace_fates;
+                if let Some(ends) = self.ends(connection, hop, direction) {
+                    let (sent_until, received_until) = ends.due(horizon);
+                    for piece in lane.sent.take_due(sent_until) {
+                        let fate = ends.judge_sent(&piece, &lane, &mut tally);
+                        note_reset(&mut resets, &piece, true, fate);
+                        fates.extend(trace.then(|| ends.record(&piece, true, direction, fate)));
+                    }
+                    for piece in lane.received.take_due(received_until) {
+                        let fate = ends.judge_received(&piece, &mut tally);
+                        note_reset(&mut resets, &piece, false, fate);
+                        fates.extend(trace.then(|| ends.record(&piece, false, direction, fate)));
+                    }
+                }
+                connection.hops[hop].lanes[direction.index()] = lane;
+                connection.hops[hop].tallies[direction.index()] = tally;
+                apply_resets(connection, direction, &resets);
+                self.fates.append(&mut fates);
+            }
+        }
+    }
+
+    fn ends<'a>(&'a self, connection: &'a Connection, hop: usize, direction: Direction) -> Option<Ends<'a>> {
+        let (up, down) = (connection.flows[hop].as_ref()?, connection.flows[hop + 1].as_ref()?);
+        let shift = connection.hops[hop].shifts[direction.index()].unwrap_or(0);
+        let (low, high, slack) = self.offset_between(up.point, down.point, up.last.at);
+        Some(match direction {
+            Direction::ClientToServer => Ends {
+                sender: up,
+                receiver: down,
+                sending: &self.points[up.point],
+                receiving: &self.points[down.point],
+                offset: Offset { low, high },
+                slack,
+                sender_shift: 0,
+                receiver_shift: shift,
+            },
+            Direction::ServerToClient => Ends {
+                sender: down,
+                receiver: up,
+                sending: &self.points[down.point],
+                receiving: &self.points[up.point],
+                offset: Offset { low: -high, high: -low },
+                slack,
+                sender_shift: shift,
+                receiver_shift: 0,
+            },
+        })
+    }
+
+    /// Bounds of the downstream clock less the upstream clock at `at` of the upstream clock, and the slack that
+    /// the path's round trip asks for. With packets of one direction only, the other side of the bound is what
+    /// no path exceeds.
+    pub(crate) fn offset_between(&self, up: usize, down: usize, at: i64) -> (i64, i64, i64) {
+        let rough = self.points[up].rough_offset - self.points[down].rough_offset;
+        let unknown = (rough - MAX_DELAY_NS, rough + MAX_DELAY_NS, MIN_SLACK_NS);
+        let Some(clock) = self.clock(up, down) else { return unknown };
+        let alignment = clock.offset_at(Timestamp::from_ns(at));
+        let (low, high) = match (alignment.lo, alignment.hi) {
+            (Some(low), Some(high)) => (low.as_ns(), high.as_ns()),
+            (None, Some(high)) => (high.as_ns().saturating_sub(MAX_DELAY_NS), high.as_ns()),
+            (Some(low), None) => (low.as_ns(), low.as_ns().saturating_add(MAX_DELAY_NS)),
+            (None, None) => return unknown,
+        };
+        let round_trip = clock.min_rtt().map_or(0, Span::as_ns);
+        (low, high, MIN_SLACK_NS.max(SLACK_ROUND_TRIPS.saturating_mul(round_trip)))
+    }
+}
+
+impl Ends<'_> {
+    /// Up to which stamps of the sender and of the receiver pieces are judged.
+    fn due(&self, horizon: Horizon) -> (i64, i64) {
+        let (Some(sending), Some(receiving), Horizon::Watermarks) =
+            (self.sending.watermark, self.receiving.watermark, horizon)
+        else {
+            return if horizon == Horizon::End { (i64::MAX, i64::MAX) } else { (i64::MIN, i64::MIN) };
+        };
+        let wait = WAIT_NS + self.slack;
+        let sent = sending.min(receiving.saturating_sub(self.offset.high)).saturating_sub(wait);
+        let received = receiving.min(sending.saturating_add(self.offset.low)).saturating_sub(wait);
+        (sent, received)
+    }
+
+    fn judge_sent(&self, piece: &Piece, lane: &crate::matching::Lane, tally: &mut Tally) -> Fate {
+        let arrival = Window {
+            from: piece.at.saturating_add(self.offset.low),
+            to: piece.at.saturating_add(self.offset.high).saturating_add(self.slack),
+        };
+        if !self.receiving.covers(arrival) {
+            tally.uncovered += u64::from(piece.wire);
+            return Fate::Uncovered;
+        }
+        if piece.fragment || lane.sent.given_up() + lane.received.given_up() > 0 {
+            tally.ambiguous += u64::from(piece.wire);
+            return Fate::Ambiguous;
+        }
+        let half = self.receiving_half();
+        let (start, end) = (piece.start - self.receiver_shift, piece.end() - self.receiver_shift);
+        if piece.kind == Kind::Data && self.arrived_unseen(piece, half, start, end, lane) {
+            tally.missed_by_receiver += u64::from(piece.wire);
+            return Fate::MissedByReceiver;
+        }
+        let confirmed = piece.len > 0 && half.seen.contains(start, end);
+        tally.lose(piece, confirmed);
+        Fate::Lost
+    }
+
+    /// Whether an acknowledgement proves that the receiver got this copy though its capture has none: one that
+    /// left before any copy that the capture does have, and no later copy explains better.
+    fn arrived_unseen(
+        &self,
+        piece: &Piece,
+        half: &Half,
+        start: i64,
+        end: i64,
+        lane: &crate::matching::Lane,
+    ) -> bool {
+        if let Some(missed) = half.missed_overlap(start, end) {
+            let sendable_until = missed.acked_at.saturating_sub(self.offset.low);
+            return piece.at <= sendable_until && !lane.sent.has_later_copy(piece, sendable_until);
+        }
+        let sender_half = &self.sender.halves[self.sender_half_index()];
+        let acked = sender_half.acked.is_some_and(|acked| acked >= piece.end() - self.sender_shift);
+        acked && !half.seen.contains(start, end) && !lane.sent.has_later_copy(piece, i64::MAX)
+    }
+
+    fn judge_received(&self, piece: &Piece, tally: &mut Tally) -> Fate {
+        let departure = Window {
+            from: piece.at.saturating_sub(self.offset.high).saturating_sub(self.slack),
+            to: piece.at.saturating_sub(self.offset.low),
+        };
+        let wire = u64::from(piece.wire);
+        if piece.kind == Kind::Data && tally.lost_ranges.remove(&piece.start).is_some() {
+            // It was given up too early and did arrive.
+            tally.lost = tally.lost.saturating_sub(wire);
+            tally.delivered += wire;
+            return Fate::Ambiguous;
+        }
+        if piece.kind == Kind::Data || piece.kind == Kind::Ack {
+            if piece.repeats || piece.kind == Kind::Ack {
+                tally.duplicated += wire;
+                return Fate::Duplicated;
+            }
+            let sender_half = &self.sender.halves[self.sender_half_index()];
+            let (start, end) = (piece.start - self.sender_shift, piece.end() - self.sender_shift);
+            if sender_half.missed_overlap(start, end).is_some() {
+                tally.missed_by_sender += wire;
+                return Fate::MissedBySender;
+            }
+        }
+        if self.sending.covers(departure) {
+            tally.ambiguous += u64::from(piece.kind == Kind::Data) * wire;
+            Fate::Ambiguous
+        } else {
+            Fate::Uncovered
+        }
+    }
+
+    fn receiving_half(&self) -> &Half {
+        &self.receiver.halves[self.receiver_half_index()]
+    }
+
+    fn direction(&self) -> Direction {
+        if self.sending.position < self.receiving.position {
+            Direction::ClientToServer
+        } else {
+            Direction::ServerToClient
+        }
+    }
+
+    fn sender_half_index(&self) -> usize {
+        self.sender.half_index(self.direction())
+    }
+
+    fn receiver_half_index(&self) -> usize {
+        self.receiver.half_index(self.direction())
+    }
+
+    fn record(&self, piece: &Piece, sent: bool, direction: Direction, fate: Fate) -> FateRecord {
+        let point = if sent { self.sending.info.id } else { self.receiving.info.id };
+        FateRecord { point, packet: piece.packet, direction, len: piece.len, ip_id: piece.ip_id, fate }
+    }
+}
+
+fn note_reset(resets: &mut Vec<(u64, bool, SentState)>, piece: &Piece, sent: bool, fate: Fate) {
+    if piece.kind != Kind::Rst {
+        return;
+    }
+    let state = match fate {
+        Fate::Lost => SentState::OneEnded,
+        Fate::Ambiguous if !sent => SentState::OneEnded,
+        Fate::MissedByReceiver
+        | Fate::MissedBySender
+        | Fate::Duplicated
+        | Fate::Uncovered
+        | Fate::Ambiguous => SentState::Unclear,
+    };
+    resets.push((piece.packet, sent, state));
+}
+
+fn apply_resets(connection: &mut Connection, direction: Direction, resets: &[(u64, bool, SentState)]) {
+    let sender = connection.sender_position(direction);
+    for &(packet, sent, state) in resets {
+        for reset in connection.resets.iter_mut().filter(|reset| reset.direction == direction) {
+            if reset.packet.packet == packet && (reset.position == sender) == sent {
+                reset.state = state;
+            }
+        }
+    }
+}

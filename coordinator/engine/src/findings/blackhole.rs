@@ -1,0 +1,107 @@
+//! One direction of a connection that dies while the other one lives.
+
+use super::view::path_of;
+use super::{Facts, Sighting, Symptom, View};
+use crate::connection::{PacketRef, Run, Tally};
+use correlate_proto::Direction;
+use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
+
+/// So many transmissions in a row must be lost at the end of a connection, with none delivered behind them. At
+/// 3 % random loss a tail of three is one connection in 37,000.
+const LEAST_LOST: u64 = 3;
+
+/// And they must span at least this: a burst that hits one flight is not a dead direction. The least
+/// retransmission timeout of Linux.
+const LEAST_SPAN_NS: i64 = 200_000_000;
+
+/// So many lost in a row prove it by themselves.
+const PROVEN_LOST: u64 = 5;
+
+/// Checks both directions.
+pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
+    let already = symptoms.iter().any(|symptom| symptom.severity == Severity::Error);
+    if already || !view.connection.is_paired() {
+        return;
+    }
+    for direction in Direction::BOTH {
+        symptoms.extend(dead(view, direction));
+    }
+}
+
+fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
+    let hop = view.connection.hops.first()?;
+    let (tally, back) = (&hop.tallies[direction.index()], &hop.tallies[direction.reversed().index()]);
+    let run = tally
+        .trailing
+        .filter(|run| run.count >= LEAST_LOST && run.last_at - run.first_at >= LEAST_SPAN_NS)?;
+    tally.last_delivered_at?;
+    let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
+    let (_, since) = view.translate(run.first_at, sender, receiver);
+    let other_way = OtherWay::of(back, since);
+    if other_way == OtherWay::Dead {
+        return None;
+    }
+    let suspect = view.point(receiver).is_suspect();
+    let confidence = match (suspect, other_way, run.count >= PROVEN_LOST) {
+        (true, _, _) => Confidence::Unconfirmed,
+        (false, OtherWay::Alive, true) => Confidence::Proven,
+        (false, OtherWay::Alive, false) => Confidence::Strong,
+        (false, _, _) => Confidence::Likely,
+    };
+    let symptom = Symptom::new(
+        Code::OneWayBlackhole,
+        Severity::Error,
+        confidence,
+        path_of(direction),
+        Facts::Counts { sent: run.count, received: 0 },
+    );
+    let symptom = symptom
+        .in_direction(direction)
+        .with_evidence(evidence(view, tally, &run, sender.point, receiver.point))
+        .explaining(direction, run.count);
+    Some(match other_way {
+        OtherWay::Untested => {
+            symptom.or_else("the other direction may be dead too: nothing was sent there after this one died")
+        }
+        OtherWay::Alive | OtherWay::Dead => symptom,
+    })
+}
+
+fn evidence(view: &View<'_>, tally: &Tally, run: &Run, sender: usize, receiver: usize) -> Vec<Sighting> {
+    let lost = tally.lost_kept.iter().filter(|lost| lost.at >= run.first_at).take(3);
+    let mut evidence: Vec<Sighting> = lost
+        .map(|lost| {
+            let packet = PacketRef { at: lost.at, packet: lost.packet, point: sender };
+            Sighting::of(packet, EvidenceEvent::Sent, super::describe_segment(lost.len, lost.ip_len))
+        })
+        .collect();
+    let first = PacketRef { at: run.first_at, packet: run.first_packet, point: sender };
+    let expected = view.expected_at(&first, receiver);
+    evidence.push(Sighting::absent(
+        receiver,
+        expected,
+        EvidenceEvent::NeverReceived,
+        "none of them, nor anything later",
+    ));
+    evidence
+}
+
+/// What the opposite direction did after one died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OtherWay {
+    Alive,
+    Dead,
+    Untested,
+}
+
+impl OtherWay {
+    fn of(back: &Tally, since: i64) -> Self {
+        let delivered = back.last_delivered_at.is_some_and(|at| at >= since);
+        let lost = back.trailing.is_some_and(|run| run.last_at >= since);
+        match (delivered, lost) {
+            (true, _) => Self::Alive,
+            (false, true) => Self::Dead,
+            (false, false) => Self::Untested,
+        }
+    }
+}

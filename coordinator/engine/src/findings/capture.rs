@@ -1,0 +1,130 @@
+//! Findings about the captures themselves: what they lack, what they could not see, how their clocks relate.
+
+use super::wording;
+use crate::point::Point;
+use crate::session::Session;
+use correlate_proto::CaptureKind;
+use correlate_proto::report::{Code, Confidence, Details, Finding, Location, ReportTime, Severity};
+
+/// Findings about single capture points.
+pub(crate) fn point_findings(session: &Session) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for point in &session.points {
+        findings.extend(capture_loss(point));
+        findings.extend(not_captured(session, point));
+    }
+    findings
+}
+
+/// Findings about the relation of clocks.
+pub(crate) fn clock_findings(session: &Session) -> Vec<Finding> {
+    let both_have_records = (0..session.path_len)
+        .all(|position| session.points.iter().any(|point| point.position == position && point.records > 0));
+    if !both_have_records || session.clocks.values().any(|clock| clock.summary().bound().is_some()) {
+        return Vec::new();
+    }
+    let one_way =
+        session.clocks.values().any(|clock| clock.summary().samples.0 + clock.summary().samples.1 > 0);
+    let why = if one_way {
+        "packets of one direction only were seen at both ends"
+    } else {
+        "no packet was seen at both ends"
+    };
+    vec![finding(
+        Code::ClockUnaligned,
+        Severity::Info,
+        Confidence::Proven,
+        1,
+        format!("The offset between the two clocks is unknown: {why}."),
+        Details::Plain {},
+    )]
+}
+
+fn capture_loss(point: &Point) -> Option<Finding> {
+    let (counted, evidenced) = (point.counted_drops(), point.missed);
+    let by_all = point.missed_by_all;
+    if counted + evidenced == 0 && by_all == 0 {
+        return None;
+    }
+    let (severity, sentence) = if counted + evidenced > 0 {
+        let sentence = format!(
+            "The capture at {} lacks packets: {counted} were counted as dropped, {evidenced} are proven to have passed all the same.",
+            point.label
+        );
+        (Severity::Warning, sentence)
+    } else {
+        let sentence = format!(
+            "Octets that were acknowledged are in neither end's capture ({} as seen at {}): nothing is claimed about them.",
+            wording::count(by_all, "stretch", "stretches"),
+            point.label
+        );
+        (Severity::Info, sentence)
+    };
+    let details = Details::CaptureLoss { counted, evidenced: evidenced + by_all };
+    let mut found = finding(
+        Code::CaptureLoss,
+        severity,
+        Confidence::Proven,
+        counted + evidenced + by_all,
+        sentence,
+        details,
+    );
+    found.first_at = point.stats.drop_windows.first().map(|window| ReportTime::from(window.from));
+    found.last_at = point.stats.drop_windows.last().map(|window| ReportTime::from(window.to));
+    Some(found)
+}
+
+/// A point that saw nothing while others did, and that may not have been able to.
+fn not_captured(session: &Session, point: &Point) -> Option<Finding> {
+    if point.records > 0 || point.info.vouched {
+        return None;
+    }
+    if session.silence_is_evidence(point.position) {
+        return None;
+    }
+    let why = match point.info.kind {
+        CaptureKind::Live { .. } => match point.stats.interface_frames {
+            Some(0) | None => "its interfaces carried no frame at all",
+            Some(_) => "the interfaces captured there need not be those that the traffic uses",
+        },
+        CaptureKind::File if point.stats.frames == 0 => "the file holds no frame",
+        CaptureKind::File => "the file does not show that it covers this time and these hosts",
+    };
+    let sentence = format!(
+        "Nothing that matches was captured at {} ({}), and nothing proves that it could have been: {why}.",
+        point.label, point.info.host
+    );
+    let mut found =
+        finding(Code::NotCaptured, Severity::Info, Confidence::Proven, 0, sentence, Details::Plain {});
+    found.alternatives = vec!["the traffic did not take place, or was lost before this point".to_owned()];
+    Some(found)
+}
+
+fn finding(
+    code: Code,
+    severity: Severity,
+    confidence: Confidence,
+    count: u64,
+    sentence: String,
+    details: Details,
+) -> Finding {
+    Finding {
+        id: String::new(),
+        code,
+        severity,
+        confidence,
+        location: Location::Capture,
+        direction: None,
+        toward: None,
+        connections: Vec::new(),
+        connection_count: 0,
+        count,
+        first_at: None,
+        last_at: None,
+        sentence,
+        details,
+        evidence: Vec::new(),
+        alternatives: Vec::new(),
+        next_step: wording::next_step(code).to_owned(),
+    }
+}

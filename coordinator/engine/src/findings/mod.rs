@@ -1,0 +1,41 @@
+//! Findings: checks that look at one connection, or at a path, and say what is wrong with it.
+//!
+//! A check gives [`Symptom`]s of single connections; [`Symptoms`] gathers those of one kind into one finding.
+
+mod blackhole;
+mod capture;
+mod gather;
+mod handshake;
+mod loss;
+mod mtu;
+mod precedence;
+mod resets;
+mod symptom;
+mod translation;
+mod unpaired;
+mod view;
+mod wording;
+
+pub(crate) use capture::{clock_findings, point_findings};
+pub(crate) use gather::Symptoms;
+pub(crate) use loss::{PathTotals, loss_findings};
+pub(crate) use symptom::{Explained, Symptom};
+use symptom::{Facts, Sighting};
+pub(crate) use view::View;
+use wording::describe_segment;
+
+use crate::connection::Connection;
+use crate::session::Session;
+
+/// Every symptom of one connection, those that another one explains left out.
+pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> {
+    let view = View::new(session, connection);
+    let mut symptoms = Vec::new();
+    handshake::check(&view, &mut symptoms);
+    resets::check(&view, &mut symptoms);
+    mtu::check(&view, &mut symptoms);
+    blackhole::check(&view, &mut symptoms);
+    translation::check(&view, &mut symptoms);
+    unpaired::check(&view, &mut symptoms);
+    precedence::resolve(symptoms)
+}

@@ -1,0 +1,129 @@
+//! Packets above a size vanish, smaller ones pass (ALGORITHMS §4.7, first rule).
+
+use super::view::path_of;
+use super::{Facts, Sighting, Symptom, View};
+use crate::connection::{LostRange, PacketRef, Tally};
+use correlate_proto::report::{Code, Confidence, EvidenceEvent, IcmpTooBig, Severity};
+use correlate_proto::{Direction, IcmpKind};
+
+/// Some range must be lost so many times: at 3 % random loss that happens to one segment in 37,000, and then
+/// packets as large are delivered all around it.
+const LEAST_TIMES: u64 = 3;
+
+/// A smaller packet that was delivered so shortly before the first loss belongs to the same burst.
+const SAME_BURST_NS: i64 = 50_000_000;
+
+/// A packet of that burst speaks for a limit of size only if it is of a size near one. 576 octets is what every
+/// IPv4 host must take (RFC 1122 §3.3.2).
+const LEAST_SIZE_BESIDE: u32 = 576;
+
+/// Checks both directions.
+pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
+    if !view.connection.is_paired() {
+        return;
+    }
+    for direction in Direction::BOTH {
+        symptoms.extend(black_hole(view, direction));
+    }
+}
+
+struct Bracket {
+    largest_delivered: u32,
+    smallest_lost: u32,
+    /// The range that was lost most often, and where it starts.
+    start: i64,
+    range: LostRange,
+    /// Smaller packets passed after the first loss, not only beside it.
+    passed_since: bool,
+}
+
+fn bracket(tally: &Tally) -> Option<Bracket> {
+    let often = tally.lost_ranges.iter().filter(|(_, range)| range.times >= LEAST_TIMES);
+    let (&start, &range) = often.min_by_key(|(start, range)| (range.ip_len, **start))?;
+    let smallest_lost = range.ip_len;
+    let sizes = tally.sizes();
+    if sizes.iter().any(|&(size, at)| size >= smallest_lost && at >= range.first_at) {
+        return None;
+    }
+    let smaller = || sizes.iter().filter(|&&(size, _)| size < smallest_lost);
+    let since = smaller().filter(|&&(_, at)| at > range.first_at).map(|&(size, _)| size).max();
+    let beside = smaller()
+        .filter(|&&(size, at)| at > range.first_at - SAME_BURST_NS && size >= LEAST_SIZE_BESIDE)
+        .map(|&(size, _)| size)
+        .max();
+    let largest_delivered = since.max(beside)?;
+    Some(Bracket { largest_delivered, smallest_lost, start, range, passed_since: since.is_some() })
+}
+
+fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
+    let tally = &view.connection.hops.first()?.tallies[direction.index()];
+    let found = bracket(tally)?;
+    let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
+    let confidence = match (view.point(receiver).is_suspect(), found.passed_since) {
+        (true, _) => Confidence::Unconfirmed,
+        (false, true) => Confidence::Proven,
+        (false, false) => Confidence::Strong,
+    };
+    let (icmp, message) = too_big(view, direction);
+    let lost_big: u64 = tally
+        .lost_ranges
+        .values()
+        .filter(|range| range.ip_len >= found.smallest_lost)
+        .map(|range| range.times)
+        .sum();
+    let mut evidence: Vec<Sighting> = tally
+        .lost_kept
+        .iter()
+        .filter(|lost| lost.start == found.start)
+        .take(3)
+        .map(|lost| {
+            let packet = PacketRef { at: lost.at, packet: lost.packet, point: sender.point };
+            Sighting::of(packet, EvidenceEvent::Sent, super::describe_segment(lost.len, lost.ip_len))
+        })
+        .collect();
+    let expected = evidence.first().and_then(|first| {
+        view.expected_at(
+            &PacketRef { at: first.at?, packet: first.packet?, point: sender.point },
+            receiver.point,
+        )
+    });
+    evidence.push(Sighting::absent(receiver.point, expected, EvidenceEvent::NeverReceived, "any copy of it"));
+    evidence.extend(message);
+    let symptom = Symptom::new(
+        Code::PathMtuBlackhole,
+        Severity::Error,
+        confidence,
+        path_of(direction),
+        Facts::PathMtu {
+            largest_delivered: found.largest_delivered,
+            smallest_lost: found.smallest_lost,
+            times: found.range.times,
+            icmp,
+        },
+    );
+    Some(symptom.in_direction(direction).with_evidence(evidence).explaining(direction, lost_big))
+}
+
+/// What became of the router's message (RFC 1191, RFC 8201).
+fn too_big(view: &View<'_>, direction: Direction) -> (IcmpTooBig, Option<Sighting>) {
+    let sender = view.connection.sender_position(direction);
+    let mut messages = view
+        .connection
+        .icmp
+        .iter()
+        .filter(|icmp| icmp.quoted == direction && matches!(icmp.error.kind, IcmpKind::TooBig { .. }));
+    let Some(message) = messages.next() else { return (IcmpTooBig::NotSeen, None) };
+    let text = match message.error.kind {
+        IcmpKind::TooBig { mtu } => format!("ICMP too big from {}, MTU {mtu}", message.error.from),
+        _ => "ICMP too big".to_owned(),
+    };
+    let sighting = Some(Sighting::of(message.packet, EvidenceEvent::Received, text));
+    if message.position != sender {
+        return (IcmpTooBig::Lost, sighting);
+    }
+    let went_on = view.connection.hops.first().is_some_and(|hop| {
+        let tally = &hop.tallies[direction.index()];
+        tally.lost_kept.iter().any(|lost| lost.at > message.packet.at + SAME_BURST_NS)
+    });
+    (if went_on { IcmpTooBig::Ignored } else { IcmpTooBig::Sent }, sighting)
+}

@@ -1,0 +1,194 @@
+//! Resets: real ones, lost ones, forged ones (ALGORITHMS §3).
+
+use super::view::{host_of, path_of};
+use super::{Facts, Sighting, Symptom, View};
+use crate::connection::{RstSeen, SentState};
+use correlate_proto::Direction;
+use correlate_proto::report::{Code, Confidence, EvidenceEvent, Location, Severity, Toward};
+
+/// Log-odds above which a forged RST is likely, strong, proven (ALGORITHMS §3.2).
+const GRADES: [(i32, Confidence); 3] =
+    [(15, Confidence::Proven), (8, Confidence::Strong), (3, Confidence::Likely)];
+
+/// Log-odds of a sender's capture that has counted no drop having missed the one packet in question: the odds of
+/// a silent miss are taken as 1 in 10⁵ (ln 10⁵ = 11.5).
+const CLEAN_CAPTURE: i32 = 11;
+
+/// Checks the resets of an established connection; those that answer a SYN are the handshake's.
+pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
+    let forged: Vec<&RstSeen> =
+        Direction::BOTH.iter().filter_map(|&direction| forged_reset(view, direction)).collect();
+    if !forged.is_empty() {
+        symptoms.push(injected(view, &forged));
+        return;
+    }
+    for direction in Direction::BOTH {
+        symptoms.extend(lost(view, direction));
+        symptoms.extend(genuine(view, direction));
+    }
+}
+
+fn resets_at<'a>(
+    view: &View<'a>,
+    direction: Direction,
+    at_sender: bool,
+) -> impl Iterator<Item = &'a RstSeen> {
+    let sender = view.connection.sender_position(direction);
+    view.connection
+        .resets
+        .iter()
+        .filter(move |reset| reset.direction == direction && (reset.position == sender) == at_sender)
+        .filter(|reset| !reset.answers_syn)
+}
+
+/// A RST that arrived from `direction`'s sender, which never sent one.
+fn forged_reset<'a>(view: &View<'a>, direction: Direction) -> Option<&'a RstSeen> {
+    if !view.connection.is_paired() || resets_at(view, direction, true).next().is_some() {
+        return None;
+    }
+    let reset = resets_at(view, direction, false).find(|reset| reset.state == SentState::OneEnded)?;
+    (!reset.after_close).then_some(reset)
+}
+
+fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
+    let both = forged.len() == 2;
+    let first = forged.iter().min_by_key(|reset| reset.packet.at).copied().unwrap_or(forged[0]);
+    let toward = match (both, first.direction) {
+        (true, _) => Toward::Both,
+        (false, Direction::ClientToServer) => Toward::Server,
+        (false, Direction::ServerToClient) => Toward::Client,
+    };
+    let confidence =
+        forged.iter().map(|reset| grade(view, reset, both)).max().unwrap_or(Confidence::Unconfirmed);
+    let facts = Facts::Injected {
+        ttl: first.ttl,
+        usual_ttl: first.usual_ttl,
+        idle_ns: first.idle_ns,
+        in_path: in_path(view, first),
+    };
+    let mut evidence = Vec::new();
+    for reset in forged {
+        let ttl = reset
+            .usual_ttl
+            .map_or_else(String::new, |usual| format!(", where the peer's packets have TTL {usual}"));
+        evidence.push(Sighting::of(
+            reset.packet,
+            EvidenceEvent::Received,
+            format!("RST, TTL {}{ttl}", reset.ttl),
+        ));
+        let nominal = view.receiving_point(reset.direction.reversed());
+        let expected = view.expected_at(&reset.packet, nominal);
+        evidence.push(Sighting::absent(nominal, expected, EvidenceEvent::NeverSent, "that RST"));
+    }
+    let symptom = Symptom::new(Code::RstInjected, Severity::Error, confidence, Location::PathDevice, facts)
+        .with_evidence(evidence);
+    let mut symptom = symptom.or_else(
+        "the nominal sender's own packet filter or network card made the RST behind its capture point",
+    );
+    symptom.toward = Some(toward);
+    symptom.direction = (!both).then_some(first.direction);
+    symptom
+}
+
+/// The evidence against the path, as log-odds.
+fn grade(view: &View<'_>, reset: &RstSeen, both: bool) -> Confidence {
+    let Some(sender) = view.connection.sender(reset.direction) else { return Confidence::Unconfirmed };
+    let mut odds = if view.point(sender).is_suspect() { 2 } else { CLEAN_CAPTURE };
+    if both {
+        odds += 10;
+    }
+    if went_on(view, reset) {
+        odds += 8;
+    }
+    odds += match reset.usual_ttl.map(|usual| usual.abs_diff(reset.ttl)) {
+        None | Some(0) => 0,
+        Some(1) => 2,
+        Some(_) => 5,
+    };
+    odds += i32::from(!reset.timestamps_fit) * 2 + i32::from(!reset.seq_fits) * 4;
+    GRADES.iter().find(|&&(least, _)| odds > least).map_or(Confidence::Unconfirmed, |&(_, grade)| grade)
+}
+
+/// Whether the nominal sender sent data or acknowledgements after the RST's latest possible departure: it knew
+/// nothing of a reset.
+fn went_on(view: &View<'_>, reset: &RstSeen) -> bool {
+    let (Some(sender), Some(receiver)) =
+        (view.connection.sender(reset.direction), view.connection.receiver(reset.direction))
+    else {
+        return false;
+    };
+    let (_, latest) = view.translate(reset.packet.at, receiver, sender);
+    sender.half(reset.direction).last.is_some_and(|last| last.at > latest)
+}
+
+/// Whether packets sent after the RST still passed: then the device stands beside the path.
+fn in_path(view: &View<'_>, reset: &RstSeen) -> Option<bool> {
+    let mut blocked = None;
+    for hop in &view.connection.hops {
+        for direction in Direction::BOTH {
+            let tally = &hop.tallies[direction.index()];
+            let sender = view.connection.sender(direction)?;
+            let receiver = view.connection.receiver(direction)?;
+            let after = if reset.packet.point == sender.point {
+                reset.packet.at
+            } else {
+                view.translate(reset.packet.at, receiver, sender).1
+            };
+            if tally.last_delivered_at.is_some_and(|at| at > after) {
+                return Some(false);
+            }
+            if tally.trailing.is_some_and(|run| run.last_at > after) {
+                blocked = Some(true);
+            }
+        }
+    }
+    blocked
+}
+
+/// A RST that left and never arrived, with nothing else to tell the peer.
+fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
+    let sent: Vec<&RstSeen> = resets_at(view, direction, true).collect();
+    let arrived = resets_at(view, direction, false).next().is_some();
+    let first = *sent.first()?;
+    let gone = sent.iter().all(|reset| reset.state == SentState::OneEnded);
+    let peer_reset_too = resets_at(view, direction.reversed(), true).next().is_some();
+    if arrived || !gone || first.after_close || peer_reset_too {
+        return None;
+    }
+    let receiver = view.connection.receiver(direction)?;
+    let confidence =
+        if view.point(receiver).is_suspect() { Confidence::Unconfirmed } else { Confidence::Strong };
+    let count = u64::try_from(sent.len()).unwrap_or(u64::MAX);
+    let expected = view.expected_at(&first.packet, receiver.point);
+    let evidence = vec![
+        Sighting::of(first.packet, EvidenceEvent::Sent, "RST"),
+        Sighting::absent(receiver.point, expected, EvidenceEvent::NeverReceived, "that RST"),
+    ];
+    let symptom = Symptom::new(
+        Code::RstLost,
+        Severity::Warning,
+        confidence,
+        path_of(direction),
+        Facts::Counts { sent: count, received: 0 },
+    );
+    Some(symptom.in_direction(direction).with_evidence(evidence).explaining(direction, count))
+}
+
+/// A RST that the sender's stack sent in mid-connection.
+fn genuine(view: &View<'_>, direction: Direction) -> Option<Symptom> {
+    let reset = resets_at(view, direction, true).next()?;
+    if reset.after_close {
+        return None;
+    }
+    let (code, host) = match direction {
+        Direction::ClientToServer => (Code::ResetByClient, host_of(direction)),
+        Direction::ServerToClient => (Code::ResetByServer, host_of(direction)),
+    };
+    let mut evidence = vec![Sighting::of(reset.packet, EvidenceEvent::Sent, "RST")];
+    let arrived = resets_at(view, direction, false).find(|seen| seen.state == SentState::Matched);
+    evidence.extend(arrived.map(|seen| Sighting::of(seen.packet, EvidenceEvent::Received, "RST")));
+    let received = u64::from(arrived.is_some());
+    let symptom =
+        Symptom::new(code, Severity::Info, Confidence::Proven, host, Facts::Counts { sent: 1, received });
+    Some(symptom.in_direction(direction).with_evidence(evidence))
+}

@@ -1,0 +1,106 @@
+//! Words that several findings share.
+
+use correlate_proto::Direction;
+use correlate_proto::report::Code;
+
+/// `a`, or `many` with its number.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+/// "no SYN": what a capture point lacks.
+pub(super) fn none_of(what: &str) -> String {
+    format!("no {what}")
+}
+
+/// A data segment or an acknowledgement in a few words.
+pub(super) fn describe_segment(len: u32, ip_len: u32) -> String {
+    if len == 0 {
+        format!("ACK, {ip_len}-byte IP packet")
+    } else {
+        format!("{len} bytes, {ip_len}-byte IP packet")
+    }
+}
+
+/// A direction in words.
+pub(super) const fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ClientToServer => "from client to server",
+        Direction::ServerToClient => "from server to client",
+    }
+}
+
+/// Nanoseconds for a person.
+pub(super) fn span(ns: i64) -> String {
+    let (s, ms, us) = (ns / 1_000_000_000, ns / 1_000_000, ns / 1_000);
+    match ns {
+        _ if s >= 100 => format!("{s} s"),
+        _ if s >= 1 => format!("{s}.{} s", (ms / 100) % 10),
+        _ if ms >= 1 => format!("{ms} ms"),
+        _ => format!("{us} µs"),
+    }
+}
+
+/// What to do next, by code.
+pub(super) const fn next_step(code: Code) -> &'static str {
+    match code {
+        Code::SynLost => {
+            "look for a filter or a missing route for this port on the way to the server; capture at the first and last device between the two to halve the path"
+        }
+        Code::SynAckLost => {
+            "look at the way back: a stateful firewall that never saw the SYN (asymmetric routing), a reverse filter, or a wrong return route"
+        }
+        Code::HandshakeAckLost => {
+            "see whether the path loses other packets in this direction; one alone is no cause for action"
+        }
+        Code::SynUnanswered => {
+            "on the server host look at the local firewall and at the listener's queues: `nft list ruleset`, `nstat -az TcpExtListenOverflows TcpExtListenDrops`"
+        }
+        Code::SynAckIgnored => {
+            "on the client host look at the local firewall, reverse-path filtering and connection tracking: the packet was on its interface"
+        }
+        Code::ConnectionRefused => {
+            "on the server host see whether anything listens on that address and port: `ss -ltn`"
+        }
+        Code::RefusedInPath => {
+            "find the firewall between the two that rejects this port; the TTL or the ICMP sender tells how far away it is"
+        }
+        Code::RstInjected => {
+            "find the device: compare the forged packet's TTL with hop counts, and look at firewalls and IPS logs at that time"
+        }
+        Code::RstLost => {
+            "expect the peer to hold a half-open connection until its keep-alive or timeout ends it"
+        }
+        Code::PathMtuBlackhole => {
+            "let ICMP \"too big\" pass, lower the MTU or clamp the MSS to what the tunnel carries; `tracepath` names the hop"
+        }
+        Code::OneWayBlackhole => {
+            "look at what changed in this direction at that moment: a route, a firewall's state table, a failed link of a bundle"
+        }
+        Code::PacketLoss => "look at the drop counters of the devices in this direction",
+        Code::AsymmetricLoss => {
+            "look only at this direction: the devices, queues and links that the other direction does not share"
+        }
+        Code::ResetByClient => {
+            "ask the client's application: it closed the socket with data unread, with SO_LINGER 0, or was killed"
+        }
+        Code::ResetByServer => {
+            "ask the server's application: it closed the socket with data unread, with SO_LINGER 0, or was killed"
+        }
+        Code::AddressTranslated => {
+            "nothing to do: both ends' names of the connection are given for looking it up in each capture"
+        }
+        Code::CaptureLoss => {
+            "capture less (a narrower filter, a smaller snaplen) or give the capture a larger buffer, and repeat before trusting a weak verdict"
+        }
+        Code::NotCaptured => {
+            "see that the capture is on the right interface and host, and that the filter fits the addresses there; vouch for a file with --vouch if it ran all the time"
+        }
+        Code::UnpairedConnection => {
+            "capture every host that may serve this address: repeat --server for each"
+        }
+        Code::ClockUnaligned => {
+            "capture traffic in both directions between the two hosts; until then times of the two ends are not comparable"
+        }
+    }
+}

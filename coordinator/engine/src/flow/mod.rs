@@ -1,0 +1,107 @@
+//! Flows: connections as one capture point sees them.
+
+mod half;
+mod key;
+mod seen;
+
+pub(crate) use half::Half;
+pub(crate) use key::{FlowMap, FlowPair};
+
+use crate::connection::PacketRef;
+use correlate_proto::{Direction, Endpoint, FourTuple, Heard, Role, Segment};
+
+/// A connection as one capture point sees it: one incarnation of one four-tuple.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// The capture point, as an index.
+    pub(crate) point: usize,
+    /// The four-tuple in its canonical order.
+    pub(crate) pair: FlowPair,
+    /// Which half travels from the client host to the server host; the other one travels back.
+    pub(crate) client_half: usize,
+    /// The capture itself told which host sends which half.
+    pub(crate) orientation_known: bool,
+    /// The two directions: 0 is sent by `pair.low`.
+    pub(crate) halves: [Half; 2],
+    /// The half that opened the connection with a SYN, if the SYN was seen.
+    pub(crate) opener: Option<usize>,
+    /// First packet.
+    pub(crate) first: PacketRef,
+    /// Last packet.
+    pub(crate) last: PacketRef,
+}
+
+impl Flow {
+    /// A flow that begins with `segment` at `point`.
+    pub(crate) fn new(point: usize, pair: FlowPair, segment: &Segment) -> Self {
+        let at = PacketRef::of(point, segment);
+        Self {
+            point,
+            pair,
+            client_half: 0,
+            orientation_known: false,
+            halves: [Half::default(), Half::default()],
+            opener: None,
+            first: at,
+            last: at,
+        }
+    }
+
+    /// The half that travels in `direction`.
+    pub(crate) fn half(&self, direction: Direction) -> &Half {
+        &self.halves[self.half_index(direction)]
+    }
+
+    /// Index of the half that travels in `direction`.
+    pub(crate) const fn half_index(&self, direction: Direction) -> usize {
+        match direction {
+            Direction::ClientToServer => self.client_half,
+            Direction::ServerToClient => 1 - self.client_half,
+        }
+    }
+
+    /// The direction that half `index` travels in.
+    pub(crate) const fn direction_of(&self, index: usize) -> Direction {
+        if index == self.client_half { Direction::ClientToServer } else { Direction::ServerToClient }
+    }
+
+    /// The client host's end as it appears here.
+    pub(crate) const fn client(&self) -> Endpoint {
+        if self.client_half == 0 { self.pair.low } else { self.pair.high }
+    }
+
+    /// The server host's end as it appears here.
+    pub(crate) const fn server(&self) -> Endpoint {
+        if self.client_half == 0 { self.pair.high } else { self.pair.low }
+    }
+
+    /// The direction of the SYN, if it was seen here.
+    pub(crate) fn opened(&self) -> Option<Direction> {
+        self.opener.map(|half| self.direction_of(half))
+    }
+}
+
+/// Which half of `tuple`'s flow the client host sends, judged by the capture itself: the direction in which the
+/// frame crossed the interface of a host of this `role`.
+pub(crate) fn client_half_by_capture(role: Role, heard: Heard, src_is_low: bool) -> Option<usize> {
+    let src_half = usize::from(!src_is_low);
+    match (role, heard) {
+        (Role::Client, Heard::Out) | (Role::Server, Heard::In) => Some(src_half),
+        (Role::Client, Heard::In) | (Role::Server, Heard::Out) => Some(1 - src_half),
+        (Role::Via, _) | (_, Heard::Unknown) => None,
+    }
+}
+
+/// Which half the client host sends where nothing better is known: the sender of the SYN opens the connection
+/// from the client host; without a SYN the higher port is taken for the client's.
+pub(crate) fn client_half_by_custom(segment: &Segment, src_is_low: bool) -> usize {
+    let FourTuple { src, dst } = segment.tuple;
+    let src_is_client = if segment.flags.is_syn() {
+        true
+    } else if segment.flags.is_syn_ack() {
+        false
+    } else {
+        src.port >= dst.port
+    };
+    usize::from(src_is_client != src_is_low)
+}

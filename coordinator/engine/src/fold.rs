@@ -1,0 +1,288 @@
+//! Connections that are over: judged, counted, and let go.
+//!
+//! A healthy one folds into totals as soon as it is closed. One with anything to report stays until the session
+//! ends, when all is known about the captures.
+
+use crate::connection::Connection;
+use crate::findings::{Symptom, judge};
+use crate::flow::Flow;
+use crate::point::Window;
+use crate::report::{Outcome, describe_connection};
+use crate::session::Session;
+use correlate_proto::report::{Code, Confidence, ConnectionReport, ConnectionTotals, Finding, Severity};
+use correlate_proto::{Direction, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// A connection is over when it has been closed and silent for this long: late retransmissions have come.
+const LINGER_NS: i64 = 5_000_000_000;
+
+/// How many epochs after its last packet a connection is still looked at for news: a handshake that fails shows
+/// within seconds.
+const WATCHED_EPOCHS: u8 = 24;
+
+/// Healthy connections that the report lists; all are counted.
+const MAX_HEALTHY_LISTED: usize = 100;
+
+/// Connections with findings that the report lists; the findings count all.
+const MAX_TROUBLED_LISTED: usize = 1000;
+
+/// What is left of connections that ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) totals: ConnectionTotals,
+    healthy_listed: usize,
+    troubled_listed: usize,
+    /// By number, with the codes of their findings.
+    pub(crate) listed: BTreeMap<u64, (ConnectionReport, Vec<(Code, Option<Direction>)>)>,
+}
+
+/// What is announced while the session runs.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    watched: BTreeMap<u32, u8>,
+    announced: BTreeMap<(Code, Option<Direction>), u64>,
+    told: BTreeSet<(u64, Code)>,
+}
+
+impl News {
+    /// `connection` had a packet.
+    pub(crate) fn watch(&mut self, connection: u32) {
+        self.watched.insert(connection, WATCHED_EPOCHS);
+    }
+
+    /// `connection` is gone.
+    pub(crate) fn forget(&mut self, connection: u32) {
+        self.watched.remove(&connection);
+    }
+}
+
+impl Session {
+    /// Fits the clocks up to the upstream points' watermarks.
+    pub(crate) fn fit_clocks(&mut self) {
+        for (&(upstream, _), clock) in &mut self.clocks {
+            if let Some(watermark) = self.points[upstream].watermark {
+                clock.advance(Timestamp::from_ns(watermark));
+            }
+        }
+    }
+
+    /// Fits the clocks with all there is.
+    pub(crate) fn finish_clocks(&mut self) {
+        self.clocks.values_mut().for_each(crate::clock::PairClock::finish);
+    }
+
+    /// Lets go of connections that are over and have nothing to report.
+    pub(crate) fn fold_healthy(&mut self) {
+        let candidates: Vec<u32> = self.closed.iter().copied().collect();
+        for index in candidates {
+            let Some(connection) = self.connections[index as usize].as_deref() else {
+                self.closed.remove(&index);
+                continue;
+            };
+            if connection.has_waiting() || !self.is_over(connection) {
+                continue;
+            }
+            self.closed.remove(&index);
+            let symptoms = judge(self, connection);
+            if symptoms.iter().any(|symptom| symptom.severity > Severity::Info) {
+                continue;
+            }
+            if let Some(connection) = self.remove_connection(index) {
+                self.bury(&connection, symptoms);
+            }
+        }
+    }
+
+    fn is_over(&self, connection: &Connection) -> bool {
+        connection.seen_flows().all(|flow| {
+            self.points[flow.point].watermark.is_some_and(|watermark| watermark - flow.last.at > LINGER_NS)
+        })
+    }
+
+    /// Judges and counts every connection that is left.
+    pub(crate) fn bury_all(&mut self) {
+        for index in 0..self.connections.len() {
+            let taken = self.connections[index].take();
+            if let Some(connection) = &taken {
+                self.excuse_shared_gaps(connection);
+            }
+            self.connections[index] = taken;
+        }
+        let mut left: Vec<u32> = (0u32..).take(self.connections.len()).collect();
+        left.retain(|&index| self.connections[index as usize].is_some());
+        left.sort_by_key(|&index| {
+            self.connections[index as usize].as_ref().map(|connection| connection.number)
+        });
+        for index in left {
+            let symptoms = match self.connections[index as usize].as_deref() {
+                Some(connection) => judge(self, connection),
+                None => continue,
+            };
+            if let Some(connection) = self.remove_connection(index) {
+                self.bury(&connection, symptoms);
+            }
+        }
+    }
+
+    /// Octets that both ends' captures lack tell nothing against either: an excerpt, or a filter.
+    fn excuse_shared_gaps(&mut self, connection: &Connection) {
+        let (Some(client), Some(server)) = (
+            connection.flows.first().and_then(Option::as_ref),
+            connection.flows.last().and_then(Option::as_ref),
+        ) else {
+            return;
+        };
+        for direction in Direction::BOTH {
+            let shift = connection.hops.first().and_then(|hop| hop.shifts[direction.index()]).unwrap_or(0);
+            let (near, far) = (client.half(direction), server.half(direction));
+            let shared = near
+                .missed
+                .iter()
+                .filter(|gap| far.missed_overlap(gap.start - shift, gap.end - shift).is_some())
+                .count();
+            let shared = u64::try_from(shared).unwrap_or(u64::MAX);
+            for flow in [client, server] {
+                let point = &mut self.points[flow.point];
+                point.missed = point.missed.saturating_sub(shared);
+                point.missed_by_all += shared;
+            }
+        }
+    }
+
+    fn bury(&mut self, connection: &Connection, symptoms: Vec<Symptom>) {
+        let worst =
+            symptoms.iter().filter(|s| s.confidence > Confidence::Unconfirmed).map(|s| s.severity).max();
+        let outcome = match worst {
+            Some(Severity::Warning | Severity::Error) => Outcome::Problem,
+            _ if !connection.is_paired() => Outcome::Unpaired,
+            _ => Outcome::Healthy,
+        };
+        self.add_to_paths(connection, &symptoms);
+        let mut report = describe_connection(self, connection);
+        report.findings.clear();
+        let ended = &mut self.ended;
+        ended.totals.total += 1;
+        *ended.totals.by_state.entry(report.state.clone()).or_default() += 1;
+        *ended.totals.by_outcome.entry(outcome.name().to_owned()).or_default() += 1;
+        let room = if symptoms.is_empty() {
+            ended.healthy_listed += 1;
+            ended.healthy_listed <= MAX_HEALTHY_LISTED
+        } else {
+            ended.troubled_listed += 1;
+            ended.troubled_listed <= MAX_TROUBLED_LISTED
+        };
+        let (first, last) = (report.started_at.0, report.ended_at.0);
+        if room {
+            let codes = symptoms.iter().map(|symptom| (symptom.code, symptom.direction)).collect();
+            ended.listed.insert(connection.number, (report, codes));
+        }
+        for symptom in symptoms {
+            self.symptoms.add(connection.number, symptom, Some(first), Some(last));
+        }
+    }
+
+    fn add_to_paths(&mut self, connection: &Connection, symptoms: &[Symptom]) {
+        for (position, hop) in connection.hops.iter().enumerate() {
+            let (Some(up), Some(down)) = (&connection.flows[position], &connection.flows[position + 1])
+            else {
+                continue;
+            };
+            for direction in Direction::BOTH {
+                let mut explained = crate::findings::Explained::default();
+                for symptom in symptoms {
+                    explained.lost += symptom.explains[direction.index()].lost;
+                }
+                let totals = self.paths.entry((up.point, down.point, direction)).or_default();
+                totals.add(connection, &hop.tallies[direction.index()], explained);
+            }
+        }
+    }
+
+    /// Findings that became provable since the last call.
+    pub(crate) fn news(&mut self) -> Vec<Finding> {
+        if !self.config.announce {
+            return Vec::new();
+        }
+        let mut news = core::mem::take(&mut self.news);
+        let mut fresh = crate::findings::Symptoms::default();
+        for &index in news.watched.keys() {
+            let Some(connection) = self.connections[index as usize].as_deref() else { continue };
+            for symptom in judge(self, connection) {
+                let worth = symptom.severity > Severity::Info && symptom.confidence > Confidence::Likely;
+                if worth && news.told.insert((connection.number, symptom.code)) {
+                    let flow: Option<&Flow> = connection.seen_flows().next();
+                    let at = flow.map(|flow| self.to_reference(flow.point, flow.first.at));
+                    fresh.add(connection.number, symptom, at, at);
+                }
+            }
+        }
+        news.watched.retain(|_, left| {
+            *left = left.saturating_sub(1);
+            *left > 0
+        });
+        let mut findings = fresh.findings(self);
+        findings.retain(|finding| {
+            let known = news.announced.entry((finding.code, finding.direction)).or_default();
+            let before = *known;
+            *known += finding.connection_count;
+            before == 0 || *known >= before.saturating_mul(10)
+        });
+        self.news = news;
+        findings
+    }
+
+    /// `at` of `point`'s clock on the reference clock, that of the first client.
+    pub(crate) fn to_reference(&self, point: usize, at: i64) -> i64 {
+        let reference = self.points.iter().position(|other| other.position == 0).unwrap_or(0);
+        if self.points[point].position == 0 {
+            return at;
+        }
+        match self.clock(reference, point).and_then(|clock| clock.summary().offset) {
+            Some(offset) => at.saturating_sub(offset.as_ns()),
+            None => at.saturating_add(self.points[point].rough_offset - self.points[reference].rough_offset),
+        }
+    }
+
+    /// Whether a packet that left `near` at `at` of its clock would have arrived while `far`'s capture ran.
+    pub(crate) fn covers_arrival(&self, at: i64, near: usize, far: usize) -> bool {
+        let (low, high, slack) = if self.points[near].position < self.points[far].position {
+            self.offset_between(near, far, at)
+        } else {
+            let (low, high, slack) = self.offset_between(far, near, at);
+            (-high, -low, slack)
+        };
+        let to = at.saturating_add(high).saturating_add(slack);
+        self.points[far].covers(Window { from: at.saturating_add(low), to })
+    }
+
+    /// Whether a host other than those captured at `position` may serve `address`: it is not theirs, or
+    /// connections to it were seen to arrive under another address. With several captured alternatives the user
+    /// has named them all.
+    pub(crate) fn another_host_may_answer(&self, position: usize, address: IpAddr) -> bool {
+        let mut hosts = self.points.iter().filter(|point| point.position == position);
+        if hosts.clone().count() > 1 {
+            return false;
+        }
+        self.translated.contains(&address) || hosts.any(|point| point.owns(address) == Some(false))
+    }
+
+    /// Whether the clocks of two points are known to within what an arrival in cover can bear.
+    pub(crate) fn clocks_are_close(&self, a: usize, b: usize) -> bool {
+        let (up, down) = if self.points[a].position < self.points[b].position { (a, b) } else { (b, a) };
+        let aligned = self.clock(up, down).is_some_and(|clock| clock.summary().bound().is_some());
+        let live = [a, b]
+            .iter()
+            .all(|&point| matches!(self.points[point].info.kind, correlate_proto::CaptureKind::Live { .. }));
+        let vouched = [a, b].iter().all(|&point| self.points[point].info.vouched);
+        aligned || live || vouched
+    }
+
+    /// Whether some finding rests on the silence of the captures at `position`.
+    pub(crate) fn silence_is_evidence(&self, position: usize) -> bool {
+        self.symptoms.has(match position {
+            0 => &[Code::SynAckLost],
+            _ => &[Code::SynLost, Code::RefusedInPath],
+        })
+    }
+}

@@ -1,0 +1,240 @@
+//! Taking in one record: its flow, its place in the sequence space, its matches.
+
+use crate::connection::{
+    Connection, HandshakeLog, IcmpSeen, PacketRef, Remembered, RstSeen, SentState, segment_size,
+};
+use crate::flow::{Flow, FlowPair};
+use crate::matching::{Kind, Match, Piece, cut, wire_segments};
+use crate::session::{Session, clock_of};
+use correlate_proto::{Direction, IcmpError, Record, Segment, TcpFlags, Timestamp};
+
+/// How many pieces of a connection that only one end has seen wait for the other end. Pairing needs none of
+/// them; they wait so that the first packets are matched when the other end turns out to lag.
+pub(crate) const MAX_WAITING_UNPAIRED: usize = 1024;
+
+impl Session {
+    /// Takes in one record of `point`.
+    pub(crate) fn take(&mut self, point: usize, record: &Record) {
+        self.records += 1;
+        let at = record.at().as_ns();
+        let state = &mut self.points[point];
+        state.records += 1;
+        state.span = Some(state.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        match record {
+            Record::Segment(segment) => self.take_segment(point, segment),
+            Record::IcmpError(error) => self.take_icmp(point, error),
+        }
+    }
+
+    fn take_icmp(&mut self, point: usize, error: &IcmpError) {
+        let (pair, src_is_low) = FlowPair::of(&error.quoted);
+        let position = self.points[point].position;
+        let found = self.maps[point].find(&pair).and_then(|index| self.connections[index as usize].as_mut());
+        let Some(connection) = found else {
+            self.stray_icmp += 1;
+            return;
+        };
+        let Some(flow) = connection.flows[position].as_ref() else { return };
+        let quoted = flow.direction_of(usize::from(!src_is_low));
+        let packet = PacketRef::of_icmp(point, error);
+        connection.icmp.push(IcmpSeen { position, packet, quoted, error: *error });
+    }
+
+    fn take_segment(&mut self, point: usize, segment: &Segment) {
+        let Some((index, src_half)) = self.connection_of(point, segment) else {
+            self.no_room += 1;
+            return;
+        };
+        let position = self.points[point].position;
+        let Some(connection) = self.connections[index as usize].as_deref_mut() else { return };
+        if !connection.listed {
+            connection.listed = true;
+            self.unsettled.insert(index);
+        }
+        if self.config.announce {
+            self.news.watch(index);
+        }
+        let Some(flow) = connection.flows[position].as_mut() else { return };
+        let direction = flow.direction_of(src_half);
+        let missed_before = flow.halves[1 - src_half].missed_ranges;
+        let (start, repeats) = advance_flow(
+            flow,
+            src_half,
+            position,
+            segment,
+            &mut connection.handshake[position],
+            &mut connection.resets,
+        );
+        let mss = segment_size(flow, segment);
+        flow.last = PacketRef::of(point, segment);
+        let missed = flow.halves[1 - src_half].missed_ranges;
+        self.points[point].missed += missed - missed_before;
+        let paired = connection.is_paired();
+        for hop in hops_of(connection.flows.len(), position) {
+            align_hop(connection, hop, direction);
+            let (up, down) = (connection.flows[hop].as_ref(), connection.flows[hop + 1].as_ref());
+            let clock = match (up, down) {
+                (Some(up), Some(down)) => Some(clock_of(&mut self.clocks, up.point, down.point)),
+                _ => None,
+            };
+            let shift =
+                if position > hop { connection.hops[hop].shifts[direction.index()].unwrap_or(0) } else { 0 };
+            let mut sink = MatchSink { clock, direction, reset: None };
+            let state = &mut connection.hops[hop];
+            let (lane, tally) = (&mut state.lanes[direction.index()], &mut state.tallies[direction.index()]);
+            let sends = (direction == Direction::ClientToServer) == (position == hop);
+            let waiting = if sends { lane.sent.len() } else { lane.received.len() };
+            if !paired && waiting >= MAX_WAITING_UNPAIRED {
+                continue;
+            }
+            cut(segment, start + shift, segment.at.as_ns(), repeats, mss, |piece: Piece| {
+                let on_match = |found: Match| sink.take(&found, tally);
+                if sends { lane.send(piece, on_match) } else { lane.receive(piece, on_match) }
+            });
+            if let Some((sent, received)) = sink.reset {
+                mark_reset(connection, direction, sent, received);
+            }
+        }
+    }
+}
+
+/// Enters a packet in its flow: sequence space, acknowledgement, handshake and resets. Gives its offset and
+/// whether it repeats octets.
+fn advance_flow(
+    flow: &mut Flow,
+    src_half: usize,
+    position: usize,
+    segment: &Segment,
+    log: &mut HandshakeLog,
+    resets: &mut Remembered<RstSeen>,
+) -> (i64, bool) {
+    let at = PacketRef::of(flow.point, segment);
+    let direction = flow.direction_of(src_half);
+    if segment.flags.has(TcpFlags::RST) {
+        let start = flow.halves[src_half].peek(segment.seq);
+        let seen = describe_reset(flow, src_half, position, segment, direction);
+        resets.push(seen);
+        if flow.opener == Some(src_half) && log.syn_ack.count() > 0 && log.ack.is_none() {
+            log.rejected = true;
+        }
+        let start = start.unwrap_or_else(|| i64::from(segment.seq.0));
+        flow.halves[src_half].take(segment, start, at, 1);
+        return (start, false);
+    }
+    if flow.opener.is_none() {
+        if segment.flags.is_syn() {
+            flow.opener = Some(src_half);
+        } else if segment.flags.is_syn_ack() {
+            flow.opener = Some(1 - src_half);
+        }
+    }
+    log_handshake(flow, src_half, segment, at, log);
+    let wire = segment.gso_size.map_or_else(
+        || wire_segments(segment.payload_len, segment_size(flow, segment)),
+        |size| segment.payload_len.div_ceil(u32::from(size.get())).max(1),
+    );
+    let start = flow.halves[src_half].offset(segment.seq);
+    let repeats = flow.halves[src_half].take(segment, start, at, wire);
+    flow.halves[1 - src_half].take_ack(segment, segment.at.as_ns());
+    (start, repeats)
+}
+
+fn log_handshake(flow: &Flow, src_half: usize, segment: &Segment, at: PacketRef, log: &mut HandshakeLog) {
+    if segment.flags.is_syn() {
+        log.syn.push(at);
+        log.last_syn = Some(at);
+    } else if segment.flags.is_syn_ack() {
+        log.syn_ack.push(at);
+        log.last_syn_ack = Some(at);
+    } else if log.ack.is_none() && flow.opener == Some(src_half) && segment.flags.has(TcpFlags::ACK) {
+        let answers = flow.halves[1 - src_half].isn.is_none_or(|isn| segment.ack.since(isn) > 0);
+        if answers {
+            log.ack = Some(at);
+            log.ack_is_pure = segment.seq_len() == 0;
+        }
+    }
+}
+
+fn describe_reset(
+    flow: &Flow,
+    src_half: usize,
+    position: usize,
+    segment: &Segment,
+    direction: Direction,
+) -> RstSeen {
+    let (own, peer) = (&flow.halves[src_half], &flow.halves[1 - src_half]);
+    let answers_syn = flow.opener == Some(1 - src_half) && own.highest_end.is_none();
+    let connection_has_stamps = own.syn_tsval.is_some() && peer.syn_tsval.is_some();
+    RstSeen {
+        position,
+        direction,
+        packet: PacketRef::of(flow.point, segment),
+        state: SentState::Open,
+        ttl: segment.ip.ttl,
+        usual_ttl: own.ttl,
+        idle_ns: segment.at.as_ns() - flow.last.at,
+        answers_syn,
+        timestamps_fit: segment.options.timestamps.is_some() || !connection_has_stamps,
+        seq_fits: own.highest_end.is_none_or(|end| own.peek(segment.seq) == Some(end)),
+        after_close: own.fin.is_some() && peer.fin.is_some(),
+    }
+}
+
+fn mark_reset(connection: &mut Connection, direction: Direction, sent: u64, received: u64) {
+    let sender = connection.sender_position(direction);
+    for reset in connection.resets.iter_mut().filter(|reset| reset.direction == direction) {
+        let packet = if reset.position == sender { sent } else { received };
+        if reset.packet.packet == packet {
+            reset.state = SentState::Matched;
+        }
+    }
+}
+
+/// The hops that a capture point at `position` of a path of `positions` takes part in.
+fn hops_of(positions: usize, position: usize) -> impl Iterator<Item = usize> {
+    let before = position.checked_sub(1);
+    let behind = (position + 1 < positions).then_some(position);
+    before.into_iter().chain(behind)
+}
+
+/// Finds out by how much the two ends of a hop number octets differently, once both have seen the direction.
+fn align_hop(connection: &mut Connection, hop: usize, direction: Direction) {
+    if connection.hops[hop].shifts[direction.index()].is_some() {
+        return;
+    }
+    let (Some(up), Some(down)) = (&connection.flows[hop], &connection.flows[hop + 1]) else { return };
+    let (up, down) = (up.half(direction), down.half(direction));
+    let (Some(there), Some(here)) = (up.origin(), down.origin()) else { return };
+    // Both count from the sequence number itself, so they differ by whole turns of the number space.
+    let turns = (there - here + (1 << 31)).div_euclid(1 << 32);
+    let shift = turns << 32;
+    let state = &mut connection.hops[hop];
+    state.shifts[direction.index()] = Some(shift);
+    let lane = &mut state.lanes[direction.index()];
+    match direction {
+        Direction::ClientToServer => lane.received.shift(shift),
+        Direction::ServerToClient => lane.sent.shift(shift),
+    }
+}
+
+/// Enters matches in the tally and the clock.
+struct MatchSink<'a> {
+    clock: Option<&'a mut crate::clock::PairClock>,
+    direction: Direction,
+    reset: Option<(u64, u64)>,
+}
+
+impl MatchSink<'_> {
+    fn take(&mut self, found: &Match, tally: &mut crate::connection::Tally) {
+        tally.deliver(&found.sent, &found.received);
+        if found.sent.kind == Kind::Rst {
+            self.reset = Some((found.sent.packet, found.received.packet));
+        }
+        let (sent, received) = (Timestamp::from_ns(found.sent.at), Timestamp::from_ns(found.received.at));
+        match (&mut self.clock, found.certain, self.direction) {
+            (Some(clock), true, Direction::ClientToServer) => clock.forward(sent, received),
+            (Some(clock), true, Direction::ServerToClient) => clock.reverse(sent, received),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Matching: which transmission at the sender's capture point is which arrival at the receiver's.
+//!
+//! By identity (sequence range, IP ID, timestamps option), never by time, so that the clocks can be learned from
+//! the matches.
+
+mod lane;
+mod piece;
+mod side;
+
+pub(crate) use lane::{Lane, Match};
+pub(crate) use piece::{Kind, Piece, cut, wire_segments};
+use side::Side;

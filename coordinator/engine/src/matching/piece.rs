@@ -1,0 +1,142 @@
+//! Virtual wire segments: what a captured packet was, or will be, on the wire.
+
+use correlate_proto::{Segment, TcpFlags};
+
+/// What a wire segment is for. Kinds are never matched with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Syn,
+    SynAck,
+    /// Payload, or a FIN.
+    Data,
+    /// No octet of sequence space: acknowledgements, window updates, keep-alives.
+    Ack,
+    Rst,
+}
+
+/// One wire segment as one capture point saw it. A super-packet (TSO, GRO) is several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Offset of its first octet, in the sender's numbering.
+    pub(crate) start: i64,
+    /// Octets of sequence space: payload, SYN and FIN.
+    pub(crate) len: u32,
+    pub(crate) kind: Kind,
+    /// Sent, or received, again: lower octets of the direction had been seen before it.
+    pub(crate) repeats: bool,
+    /// Capture time by the capture point's own clock.
+    pub(crate) at: i64,
+    /// Packet number in that capture.
+    pub(crate) packet: u64,
+    /// Place in the order of the direction at that capture point.
+    pub(crate) serial: u64,
+    pub(crate) tsval: Option<u32>,
+    /// IPv4 identification, counted on within a super-packet.
+    pub(crate) ip_id: Option<u16>,
+    /// Of a segment without octets: what else tells one from another.
+    pub(crate) signature: u32,
+    /// Octets of its IP packet.
+    pub(crate) ip_len: u32,
+    /// Wire segments it stands for: more than one only where a super-packet's cut is unknown.
+    pub(crate) wire: u32,
+    /// Its octets are not all of the packet's: the rest follows in IP fragments without a TCP header.
+    pub(crate) fragment: bool,
+}
+
+impl Piece {
+    /// Offset behind its last octet.
+    pub(crate) const fn end(&self) -> i64 {
+        self.start + self.len as i64
+    }
+}
+
+/// Cuts a captured packet into wire segments and hands each to `each`. Where the segment size of a super-packet
+/// is unknown it stays whole, and matching cuts it at the borders that the other end shows.
+///
+/// Linux counts the IP ID on by one for each wire segment of a super-packet and repeats timestamps and
+/// acknowledgement in each (Documentation/networking/segmentation-offloads.rst).
+pub(crate) fn cut(
+    segment: &Segment,
+    start: i64,
+    at: i64,
+    repeats: bool,
+    mss: Option<u32>,
+    mut each: impl FnMut(Piece),
+) {
+    let kind = kind_of(segment);
+    let len = segment.seq_len();
+    let whole = Piece {
+        start,
+        len,
+        kind,
+        repeats,
+        at,
+        packet: segment.packet,
+        serial: 0,
+        tsval: segment.options.timestamps.map(|(value, _)| value),
+        ip_id: segment.ip.id,
+        signature: if kind == Kind::Ack { signature(segment) } else { 0 },
+        ip_len: segment.ip.len,
+        wire: 1,
+        fragment: segment.first_fragment,
+    };
+    let payload = segment.payload_len;
+    match segment.gso_size.map(|size| u32::from(size.get())) {
+        Some(size) if payload > size => {
+            let headers = segment.ip.len.saturating_sub(payload);
+            let mut done = 0;
+            let mut index: u16 = 0;
+            while done < payload {
+                let octets = size.min(payload - done);
+                let last = done + octets == payload;
+                each(Piece {
+                    start: start + i64::from(done),
+                    len: if last { len - done } else { octets },
+                    ip_id: segment.ip.id.map(|id| id.wrapping_add(index)),
+                    ip_len: headers + octets,
+                    ..whole
+                });
+                done += octets;
+                index = index.wrapping_add(1);
+            }
+        }
+        _ => each(Piece { wire: wire_segments(payload, mss), ..whole }),
+    }
+}
+
+/// How many wire segments a packet with `payload` octets is, given the largest segment that the connection
+/// agreed on.
+pub(crate) fn wire_segments(payload: u32, mss: Option<u32>) -> u32 {
+    match mss {
+        Some(mss) if mss > 0 && payload > mss => payload.div_ceil(mss),
+        _ => 1,
+    }
+}
+
+fn kind_of(segment: &Segment) -> Kind {
+    if segment.flags.has(TcpFlags::RST) {
+        Kind::Rst
+    } else if segment.flags.is_syn() {
+        Kind::Syn
+    } else if segment.flags.is_syn_ack() {
+        Kind::SynAck
+    } else if segment.seq_len() > 0 {
+        Kind::Data
+    } else {
+        Kind::Ack
+    }
+}
+
+/// A mixture of what distinguishes acknowledgements that stand at the same sequence number (FNV-1a over words).
+fn signature(segment: &Segment) -> u32 {
+    let mut mixture: u32 = 0x811c_9dc5;
+    let mut mix = |word: u32| mixture = (mixture ^ word).wrapping_mul(0x0100_0193).rotate_left(5);
+    mix(segment.ack.0);
+    mix(u32::from(segment.window));
+    mix(segment.options.timestamps.map_or(0, |(_, echo)| echo));
+    for &(left, right) in segment.options.sack.as_slice() {
+        mix(left.0);
+        mix(right.0);
+    }
+    mixture
+}

@@ -1,0 +1,150 @@
+//! Pieces of one end that wait for their counterpart at the other.
+
+use super::lane::IdTrust;
+use super::{Kind, Piece};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many pieces of one direction at one end wait at most. Beyond it the oldest is given up: it gets no
+/// verdict, and the loss of the direction is no longer claimed to be exact. 64 K pieces are 4 MiB, and half a
+/// second of 10 Gb/s in which nothing at all was matched.
+const MAX_WAITING: usize = 65_536;
+
+/// Waiting pieces: those in order, whose turn is next, and those that later ones have overtaken.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    recent: VecDeque<Piece>,
+    strays: BTreeMap<(i64, u64), Piece>,
+    serial: u64,
+    highest_end: i64,
+    given_up: u64,
+}
+
+impl Side {
+    /// Numbers `piece` in the order of this side, and tells its number.
+    pub(crate) fn number(&mut self, piece: &mut Piece) {
+        self.serial += 1;
+        piece.serial = self.serial;
+    }
+
+    /// Lets `piece` wait.
+    pub(crate) fn wait(&mut self, piece: Piece) {
+        self.highest_end = self.highest_end.max(piece.end());
+        if self.len() >= MAX_WAITING {
+            self.given_up += 1;
+            if self.strays.pop_first().is_none() {
+                self.recent.pop_front();
+            }
+        }
+        self.recent.push_back(piece);
+    }
+
+    /// Puts back what is left of a piece of which a part was matched.
+    pub(crate) fn wait_as_stray(&mut self, piece: Piece) {
+        self.strays.insert((piece.start, piece.serial), piece);
+    }
+
+    /// Pieces that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.recent.len() + self.strays.len()
+    }
+
+    /// Whether no piece waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.recent.is_empty() && self.strays.is_empty()
+    }
+
+    /// Pieces that were given up because too many waited.
+    pub(crate) const fn given_up(&self) -> u64 {
+        self.given_up
+    }
+
+    /// Moves every offset by `shift`.
+    pub(crate) fn shift(&mut self, shift: i64) {
+        if shift == 0 {
+            return;
+        }
+        for piece in &mut self.recent {
+            piece.start += shift;
+        }
+        let strays = core::mem::take(&mut self.strays);
+        self.strays = strays
+            .into_values()
+            .map(|piece| Piece { start: piece.start + shift, ..piece })
+            .map(|piece| ((piece.start, piece.serial), piece))
+            .collect();
+        self.highest_end += shift;
+    }
+
+    /// Takes out the waiting piece that is the same transmission as `probe`. In order this is the first one; the
+    /// ones that it overtook are set aside, so that each search begins where the last one ended.
+    pub(crate) fn take(&mut self, probe: &Piece, ids: IdTrust) -> Option<Piece> {
+        if self.recent.front().is_some_and(|front| ids.same(front, probe)) {
+            return self.recent.pop_front();
+        }
+        if probe.len > 0 && probe.start >= self.highest_end {
+            return None;
+        }
+        if let Some(found) = self.recent.iter().position(|piece| ids.same(piece, probe)) {
+            for piece in self.recent.drain(..found) {
+                self.strays.insert((piece.start, piece.serial), piece);
+            }
+            return self.recent.pop_front();
+        }
+        let key = self
+            .strays
+            .range((probe.start, 0)..=(probe.start, u64::MAX))
+            .find(|(_, piece)| ids.same(piece, probe))
+            .map(|(&key, _)| key)?;
+        self.strays.remove(&key)
+    }
+
+    /// Takes out a waiting data piece that shares octets with `probe` and can be the same transmission cut
+    /// differently; the one that begins first.
+    pub(crate) fn take_overlap(&mut self, probe: &Piece, ids: IdTrust) -> Option<Piece> {
+        if probe.start >= self.highest_end {
+            return None;
+        }
+        let suits = |piece: &Piece| ids.recut(piece, probe);
+        let key = self.strays.range(..(probe.end(), 0)).find(|(_, piece)| suits(piece)).map(|(&key, _)| key);
+        let place = self
+            .recent
+            .iter()
+            .enumerate()
+            .filter(|(_, piece)| suits(piece))
+            .min_by_key(|(_, piece)| (piece.start, piece.serial))
+            .map(|(place, piece)| (place, piece.start));
+        match (key, place) {
+            (Some(key), None) => self.strays.remove(&key),
+            (Some(key), Some((_, start))) if key.0 <= start => self.strays.remove(&key),
+            (_, Some((place, _))) => self.recent.remove(place),
+            (None, None) => None,
+        }
+    }
+
+    /// Takes out every piece captured at or before `until`, in capture order.
+    pub(crate) fn take_due(&mut self, until: i64) -> Vec<Piece> {
+        let mut due: Vec<Piece> = Vec::new();
+        while self.recent.front().is_some_and(|piece| piece.at <= until) {
+            due.extend(self.recent.pop_front());
+        }
+        if !self.strays.is_empty() {
+            let keys: Vec<_> =
+                self.strays.iter().filter(|(_, piece)| piece.at <= until).map(|(&key, _)| key).collect();
+            due.extend(keys.iter().filter_map(|key| self.strays.remove(key)));
+        }
+        due.sort_by_key(|piece| piece.serial);
+        due
+    }
+
+    /// Whether a data piece other than `than`, captured between it and `until`, covers some of its octets.
+    pub(crate) fn has_later_copy(&self, than: &Piece, until: i64) -> bool {
+        let suits = |piece: &Piece| {
+            piece.kind == Kind::Data
+                && piece.serial > than.serial
+                && piece.at <= until
+                && piece.start < than.end()
+                && than.start < piece.end()
+        };
+        self.recent.iter().any(suits) || self.strays.values().any(suits)
+    }
+}

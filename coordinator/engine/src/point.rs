@@ -1,0 +1,170 @@
+//! What the engine knows of each capture point.
+
+use correlate_proto::{CaptureKind, CapturePoint, HostCounters, PointStats, Role};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// A capture point with its state.
+#[derive(Debug)]
+pub(crate) struct Point {
+    pub(crate) info: CapturePoint,
+    /// Place on the path: 0 is the client's end.
+    pub(crate) position: usize,
+    /// Name in the report.
+    pub(crate) label: String,
+    pub(crate) stats: PointStats,
+    /// When the capture is proven to have begun, by its own clock.
+    pub(crate) covers_from: Option<i64>,
+    /// Everything up to here has been delivered.
+    pub(crate) watermark: Option<i64>,
+    /// All there is has been delivered: the watermark moves on no more.
+    pub(crate) ended: bool,
+    /// Added to this point's stamps it puts them on a common time, to within a second or so.
+    pub(crate) rough_offset: i64,
+    /// Records taken in.
+    pub(crate) records: u64,
+    /// Earliest and latest stamp of a record.
+    pub(crate) span: Option<(i64, i64)>,
+    /// Packets proven to have passed though the capture lacks them, while the other end has them.
+    pub(crate) missed: u64,
+    /// Octet ranges that neither end's capture has though they were acknowledged.
+    pub(crate) missed_by_all: u64,
+    pub(crate) counters: BTreeMap<String, u64>,
+}
+
+/// Which stretch of time a question is about, by the asked point's own clock, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+impl Point {
+    /// The state of a point that has delivered nothing yet.
+    pub(crate) fn new(info: CapturePoint, position: usize, label: String) -> Self {
+        Self {
+            info,
+            position,
+            label,
+            stats: PointStats::default(),
+            covers_from: None,
+            watermark: None,
+            ended: false,
+            rough_offset: 0,
+            records: 0,
+            span: None,
+            missed: 0,
+            missed_by_all: 0,
+            counters: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the capture is proven to have run during all of `window`. `vouched` captures always ran.
+    pub(crate) fn covers(&self, window: Window) -> bool {
+        if self.info.vouched {
+            return true;
+        }
+        let (from, to) = self.covered();
+        matches!((from, to), (Some(from), Some(to)) if from <= window.from && window.to <= to)
+    }
+
+    /// The stretch in which the capture is proven to have run, so far.
+    pub(crate) fn covered(&self) -> (Option<i64>, Option<i64>) {
+        let proven = &self.stats.coverage;
+        let from = self.covers_from.or_else(|| proven.first().map(|interval| interval.from.as_ns()));
+        let end = if self.ended { proven.last().map(|interval| interval.to.as_ns()) } else { self.watermark };
+        (from.or_else(|| self.span.map(|(first, _)| first)), end.or_else(|| self.span.map(|(_, last)| last)))
+    }
+
+    /// Whether the capture may lack packets: the kernel or the agent counted drops, or acknowledgements prove
+    /// octets that are not in it.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.counted_drops() > 0 || self.missed > 0
+    }
+
+    /// Packets that were counted as dropped.
+    pub(crate) const fn counted_drops(&self) -> u64 {
+        self.stats.dropped_by_kernel + self.stats.dropped_by_agent
+    }
+
+    /// Whether `address` is one of the host's own, as far as its interfaces are known.
+    pub(crate) fn owns(&self, address: IpAddr) -> Option<bool> {
+        let mut known = self.info.interfaces.iter().flat_map(|interface| &interface.addresses).peekable();
+        known.peek()?;
+        Some(known.any(|&own| own == address))
+    }
+
+    /// Whether packets to `address` would cross a captured interface, as far as that is known.
+    pub(crate) fn captures_traffic_of(&self, address: IpAddr) -> Option<bool> {
+        let interfaces = &self.info.interfaces;
+        if matches!(self.info.kind, CaptureKind::Live { all_interfaces: true }) {
+            return Some(true);
+        }
+        if interfaces.iter().all(|interface| interface.addresses.is_empty()) {
+            return None;
+        }
+        Some(interfaces.iter().any(|interface| interface.captured && interface.addresses.contains(&address)))
+    }
+
+    /// Whether the capture would have shown a packet between `peer` and `own` had there been one: a live capture
+    /// on the right interface whose counters show frames, a covering file with frames of both hosts, or the
+    /// user's word.
+    pub(crate) fn would_have_seen(&self, peer: IpAddr, own: IpAddr) -> bool {
+        if self.info.vouched {
+            return true;
+        }
+        match self.info.kind {
+            CaptureKind::Live { .. } => {
+                let alive = self.records > 0 || self.stats.interface_frames.is_some_and(|frames| frames > 0);
+                alive && self.captures_traffic_of(own).unwrap_or(self.records > 0)
+            }
+            CaptureKind::File => {
+                let seen = &self.stats.addresses_seen;
+                seen.binary_search(&peer).is_ok() && seen.binary_search(&own).is_ok()
+            }
+        }
+    }
+
+    /// Adds what moved among the host's counters.
+    pub(crate) fn add_counters(&mut self, counters: HostCounters) {
+        for (name, delta) in counters.deltas {
+            *self.counters.entry(name).or_default() += delta;
+        }
+    }
+}
+
+/// Positions on the path by role: every client is at the first, every server at the last, and each point between
+/// has a place of its own. Points at one position are alternatives.
+pub(crate) fn positions(points: &[CapturePoint]) -> (Vec<usize>, usize) {
+    let vias = points.iter().filter(|point| point.role == Role::Via).count();
+    let mut next_via = 0;
+    let places = points
+        .iter()
+        .map(|point| match point.role {
+            Role::Client => 0,
+            Role::Via => {
+                next_via += 1;
+                next_via
+            }
+            Role::Server => vias + 1,
+        })
+        .collect();
+    (places, vias + 2)
+}
+
+/// Names of the points in the report: the role, numbered from the second of a role on.
+pub(crate) fn labels(points: &[CapturePoint]) -> Vec<String> {
+    let mut count = [0usize; 3];
+    points
+        .iter()
+        .map(|point| {
+            let (slot, name) = match point.role {
+                Role::Client => (0, "client"),
+                Role::Via => (1, "via"),
+                Role::Server => (2, "server"),
+            };
+            count[slot] += 1;
+            if count[slot] == 1 { name.to_owned() } else { format!("{name}-{}", count[slot]) }
+        })
+        .collect()
+}
