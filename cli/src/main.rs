@@ -28,6 +28,8 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
     match &cli.command {
         Command::Analyze(args) => commands::analyze::run(args, cli.color),
+        #[cfg(target_os = "linux")]
+        Command::Demo(args) => commands::demo::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man => commands::man::run(),

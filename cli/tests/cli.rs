@@ -114,3 +114,14 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!((status, stderr.as_str()), (Some(0), ""), "{args:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_scenarios_are_listed_and_an_unknown_one_is_refused() {
+    let list = correlate(&["demo", "--list"]);
+    assert_eq!(list.status, Some(0));
+    assert!(list.stdout.contains("syn-ack-lost") && list.stderr.is_empty(), "{list:?}");
+    let stderr = stderr_of(&["demo", "no-such-scenario"]);
+    assert!(stderr.contains("no-such-scenario") && stderr.contains("demo --list"), "{stderr}");
+    stderr_of(&["demo"]);
+}

@@ -1,14 +1,17 @@
 //! The command line, as clap reads it.
 
 mod analyze;
+#[cfg(target_os = "linux")]
+mod demo;
 mod shared;
 
 pub(crate) use analyze::{AnalyzeArgs, Vouch};
+#[cfg(target_os = "linux")]
+pub(crate) use demo::DemoArgs;
 pub(crate) use shared::{FilterArgs, Format, OutputArgs, VerdictArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use correlate_proto::report::Code;
-use std::path::PathBuf;
 
 const AFTER: &str = "\
 Exit status:
@@ -52,6 +55,9 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     /// Judge two captures that already exist
     Analyze(AnalyzeArgs),
+    /// Break a path of real packets on this machine and watch the verdict
+    #[cfg(target_os = "linux")]
+    Demo(DemoArgs),
     /// What a finding means, its evidence, its innocent alternatives, what to do next
     Explain(ExplainArgs),
     /// Write the completions for a shell to standard output

@@ -1,5 +1,6 @@
 use super::*;
 use clap::CommandFactory;
+use std::path::PathBuf;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)

@@ -2,5 +2,7 @@
 
 pub(crate) mod analyze;
 pub(crate) mod completions;
+#[cfg(target_os = "linux")]
+pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod man;

@@ -53,3 +53,17 @@ fn pages_refer_only_to_codes_that_exist() {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_page_names_a_scenario_that_shows_it() {
+    for code in Code::ALL {
+        let (_, see) = page(*code).rsplit_once("correlate demo ").unwrap_or_default();
+        let name = see.split_whitespace().next().unwrap_or_default();
+        let scenario = correlate_lab::find(name).unwrap_or_else(|| panic!("{code}: no scenario {name}"));
+        let expect = &scenario.expect;
+        let shows = expect.must.contains(&code.name()) || expect.may.contains(&code.name());
+        // Clocks that cannot be aligned are a consequence, planted by no scenario of their own.
+        assert!(shows || *code == Code::ClockUnaligned, "{code}: {name} does not show it");
+    }
+}

@@ -1,13 +1,17 @@
 //! Capture files, read by one thread each and merged into the engine.
 
+mod analysis;
 mod capture;
 mod merge;
 mod reader;
 mod same;
 mod survey;
 
-pub(crate) use capture::Capture;
-pub(crate) use merge::merge;
-pub(crate) use reader::Reader;
-pub(crate) use same::{name, same_file};
-pub(crate) use survey::{Survey, survey};
+pub(crate) use analysis::{Analysis, Given};
+pub(crate) use same::same_file;
+
+use capture::Capture;
+use merge::merge;
+use reader::Reader;
+use same::name;
+use survey::survey;

@@ -13,7 +13,6 @@ pub(crate) mod style;
 pub(crate) mod text;
 mod words;
 
-pub(crate) use finding::headline;
 pub(crate) use layout::{printable, wrap};
 pub(crate) use style::Style;
 

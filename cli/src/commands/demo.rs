@@ -1,0 +1,90 @@
+//! `demo`: a broken path of real packets on this machine, and whether the verdict is right.
+
+mod expectation;
+mod narrate;
+mod workdir;
+
+use crate::args::{ColorChoice, DemoArgs};
+use crate::error::CliError;
+use crate::exit::{ExitStatus, FailOn, judge};
+use crate::input::{Analysis, Given};
+use crate::output;
+use crate::render::Style;
+use correlate_lab::{LabError, Outcome, Scenario};
+use correlate_proto::Role;
+use correlate_proto::report::Report;
+use std::fs::File;
+use std::path::Path;
+use workdir::Workdir;
+
+/// Lists the scenarios or plays one.
+pub(crate) fn run(args: &DemoArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
+    let Some(name) = args.scenario.as_deref().filter(|_| !args.list) else {
+        output::data(&narrate::list(Style::of_stdout(color)))?;
+        return Ok(ExitStatus::Clean);
+    };
+    let scenario = correlate_lab::find(name).ok_or_else(|| unknown(name))?;
+    output::check(&args.output)?;
+    // Before anything starts a thread: the kernel lets only a process with one thread in.
+    correlate_lab::enter_user_namespace().map_err(failed)?;
+    play(&scenario, args, color)
+}
+
+fn play(scenario: &Scenario, args: &DemoArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
+    let style = Style::of_stderr(color);
+    let workdir = Workdir::new(args.keep.as_deref())?;
+    output::say(&narrate::opening(scenario, args.seed, style));
+    let outcome = correlate_lab::record(scenario, args.seed, workdir.path()).map_err(failed)?;
+    output::say(&narrate::middle(&outcome, style));
+    let report = analysis(scenario, &outcome).report()?;
+    output::report(&report, &args.output, color)?;
+    if args.keep.is_some() {
+        keep(&report, &outcome, workdir.path())?;
+    }
+    let status = judge(&report, FailOn::Error, &[]);
+    let complaints = expectation::complaints(&report, status, &scenario.expect);
+    output::say(&narrate::closing(scenario, &complaints, style));
+    Ok(if complaints.is_empty() { ExitStatus::Clean } else { ExitStatus::Problem })
+}
+
+/// The taps' captures as what they are: the client's first, then the servers'.
+fn analysis(scenario: &Scenario, outcome: &Outcome) -> Analysis {
+    let given = outcome.taps.iter().enumerate().map(|(index, tap)| Given {
+        role: if index == 0 { Role::Client } else { Role::Server },
+        path: tap.path.clone(),
+        filter: String::new(),
+        vouched: false,
+    });
+    Analysis {
+        given: given.collect(),
+        decap: false,
+        filter: String::new(),
+        session_id: format!("demo {}", scenario.name),
+    }
+}
+
+/// Leaves the report and the device's book beside the captures.
+fn keep(report: &Report, outcome: &Outcome, folder: &Path) -> Result<(), CliError> {
+    let json = crate::render::json::report(report)
+        .map_err(|error| CliError::new(format!("cannot write the report as JSON: {error}")))?;
+    let file = |name: &str| folder.join(name);
+    let cannot = |path: &Path, error: &std::io::Error| CliError::output(&path.display().to_string(), error);
+    std::fs::write(file("report.json"), json).map_err(|error| cannot(&file("report.json"), &error))?;
+    File::create(file("ledger.csv"))
+        .and_then(|mut ledger| correlate_lab::write_csv(&outcome.ledger, &mut ledger))
+        .map_err(|error| cannot(&file("ledger.csv"), &error))?;
+    output::say(&format!("kept: captures, report.json and ledger.csv in {}", folder.display()));
+    Ok(())
+}
+
+fn unknown(name: &str) -> CliError {
+    CliError::new(format!("no scenario has that name: {name}")).hint("`correlate demo --list` shows them all")
+}
+
+fn failed(error: LabError) -> CliError {
+    let text = error.to_string();
+    match text.split_once("; ") {
+        Some((what, remedy)) => CliError::new(what).hint(remedy),
+        None => CliError::new(text).hint("`correlate doctor` shows what this host allows"),
+    }
+}
