@@ -4,6 +4,7 @@
 //! always taken off, down to the innermost TCP.
 
 mod checksum;
+mod common;
 mod cursor;
 mod extensions;
 mod icmp;

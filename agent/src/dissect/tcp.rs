@@ -4,9 +4,9 @@ use super::checksum::{fold, residual, sum};
 use super::cursor::Cursor;
 use super::ip::{Fragment, IpPacket};
 use super::options;
-use super::outcome::SkipReason;
+use super::outcome::{Dissected, SkipReason};
 use crate::capture::Frame;
-use correlate_proto::{Endpoint, FourTuple, Segment, SeqNum, TcpFlags};
+use correlate_proto::{Endpoint, FourTuple, Record, Segment, SeqNum, TcpFlags};
 
 /// Octets up to the end of the window field: what a record cannot do without.
 const NEEDED: usize = 16;
@@ -14,17 +14,21 @@ const NEEDED: usize = 16;
 const FIXED: usize = 20;
 
 /// The segment at `at`, whose end is the end of the IP packet.
-pub(super) fn read(frame: &Frame<'_>, packet: &IpPacket, at: &Cursor<'_>) -> Result<Segment, SkipReason> {
-    let header = at.peek::<NEEDED>()?;
+#[inline]
+pub(super) fn read(frame: &Frame<'_>, packet: &IpPacket, at: &Cursor<'_>) -> Dissected {
+    let header = match at.peek::<NEEDED>() {
+        Ok(header) => header,
+        Err(reason) => return Dissected::Skipped(reason),
+    };
     let header_len = usize::from(header[12] >> 4) * 4;
     // The data offset is at most 60, so the conversion cannot fail.
     let payload_len = at.wire.checked_sub(u32::try_from(header_len).unwrap_or(0));
     let (FIXED.., Some(payload_len)) = (header_len, payload_len) else {
-        return Err(SkipReason::Malformed);
+        return Dissected::Skipped(SkipReason::Malformed);
     };
     let whole = at.bytes.get(..header_len);
     let captured = whole.unwrap_or(at.bytes);
-    Ok(Segment {
+    Dissected::Record(Record::Segment(Segment {
         packet: frame.number,
         at: frame.at,
         heard: frame.heard,
@@ -44,7 +48,7 @@ pub(super) fn read(frame: &Frame<'_>, packet: &IpPacket, at: &Cursor<'_>) -> Res
         payload_sum: whole.and_then(|header| payload_sum(frame, packet, header, at.wire, payload_len)),
         first_fragment: packet.fragment == Fragment::First,
         header_truncated: whole.is_none(),
-    })
+    }))
 }
 
 /// The payload's sum from the checksum, or nothing where that does not cover the payload as it was sent.
