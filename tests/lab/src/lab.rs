@@ -27,7 +27,7 @@ pub struct Lab {
 pub struct Outcome {
     /// What the middlebox did, in the order in which it decided.
     pub ledger: Vec<Entry>,
-    /// Frames that the middlebox lost without a rule; 0, or the ledger is not the truth.
+    /// Frames that the middlebox or its links lost without a rule; 0, or the ledger is not the truth.
     pub middlebox_drops: u64,
     /// The client's tap, then the servers', if they were started.
     pub taps: Vec<TapOutcome>,
@@ -65,7 +65,7 @@ impl Lab {
         let servers = (1..).zip(servers).map(|(number, (host, plan))| (host, plan, server_file(number)));
         for (stream, (host, plan, file)) in (0u64..).zip(std::iter::once(client).chain(servers)) {
             let seed = self.seed.wrapping_add(stream << 32);
-            self.taps.push(Tap::start(host, plan, &folder.join(file), seed)?);
+            self.taps.push(Tap::start(host, plan, &folder.join(file), (self.topology.slots, seed))?);
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Lab {
         let taps = self.taps.iter_mut().map(|tap| tap.finish(ended_ns)).collect::<Result<_, _>>()?;
         Ok(Outcome {
             ledger: finished.ledger,
-            middlebox_drops: finished.drops,
+            middlebox_drops: finished.drops + self.topology.link_drops()?,
             taps,
             traffic: std::mem::take(&mut self.report),
         })

@@ -3,7 +3,8 @@
 use crate::error::LabError;
 use crate::pcap::PcapWriter;
 use crate::rng::Rng;
-use crate::sys::packet::{FRAME_ROOM, PacketSocket, Purpose, now_ns};
+use crate::sys::packet::{PacketSocket, Purpose, now_ns};
+use crate::sys::ring::Slots;
 use crate::sys::wait::{is_readable, readable};
 use crate::topology::Host;
 use std::collections::VecDeque;
@@ -105,7 +106,12 @@ pub(crate) struct Tap {
 
 impl Tap {
     /// Starts to capture at `host`; when this returns the socket is open.
-    pub(crate) fn start(host: &Host, plan: &TapPlan, path: &Path, seed: u64) -> Result<Self, LabError> {
+    pub(crate) fn start(
+        host: &Host,
+        plan: &TapPlan,
+        path: &Path,
+        (slots, seed): (Slots, u64),
+    ) -> Result<Self, LabError> {
         let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
         let interface = match plan.interface {
             TapInterface::Facing => host.interface,
@@ -114,11 +120,11 @@ impl Tap {
         let (plan, path) = (plan.clone(), path.to_owned());
         let (ready, is_ready) = mpsc::channel();
         let work = move || {
-            let socket = PacketSocket::open(interface, Purpose::Tap)?;
+            let socket = PacketSocket::open(interface, Purpose::Tap, slots)?;
             let writer = PcapWriter::create(&path, plan.snaplen)?;
             let _ = ready.send(());
             let recorder = Recorder::new(plan, writer, path, seed);
-            capture(&socket, recorder, &wake)
+            capture(socket, recorder, &wake)
         };
         let thread = host.namespace.spawn("tap", work).map_err(LabError::setup("start a tap thread"))?;
         let mut tap = Self { stop: Some(stop), thread: Some(thread) };
@@ -151,15 +157,14 @@ impl Drop for Tap {
     }
 }
 
-fn capture(socket: &PacketSocket, mut recorder: Recorder, wake: &PipeReader) -> io::Result<Recorder> {
-    let mut buffer = vec![0; FRAME_ROOM];
+fn capture(mut socket: PacketSocket, mut recorder: Recorder, wake: &PipeReader) -> io::Result<Recorder> {
     let mut stopping = false;
     while !stopping {
         readable(&[socket.as_fd(), wake.as_fd()], None)?;
         // Asked before the queue is emptied, so that what came before the stop is still recorded.
         stopping = is_readable(wake.as_fd())?;
-        while let Some(received) = socket.receive(&mut buffer)? {
-            recorder.take(received.at_ns, &buffer[..received.len])?;
+        while let Some(taken) = socket.take(|at_ns, frame| recorder.take(at_ns, frame)) {
+            taken?;
         }
     }
     recorder.outcome.drops = socket.take_drops()?;

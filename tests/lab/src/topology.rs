@@ -4,6 +4,7 @@ use crate::error::LabError;
 use crate::namespace::Namespace;
 use crate::netlink::{Mac, Route, VethEnd};
 use crate::sys::ethtool::{switch_offloads, wait_until_running};
+use crate::sys::ring::Slots;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -87,6 +88,8 @@ pub(crate) struct Topology {
     pub(crate) middle: Namespace,
     /// The middlebox's interfaces: the client's first, then the servers'.
     pub(crate) ports: Vec<String>,
+    /// How large the frames on the links are.
+    pub(crate) slots: Slots,
 }
 
 impl Topology {
@@ -99,6 +102,10 @@ impl Topology {
             client: host("client", "client0")?,
             servers: (0..servers).map(|_| host("server", "server0")).collect::<Result<_, _>>()?,
             middle,
+            slots: match offloads {
+                Offloads::On => Slots::SuperPackets,
+                Offloads::Off => Slots::Frames,
+            },
             ports: (0..=servers).map(|port| format!("port{port}")).collect(),
         };
         for (port, host) in topology.hosts().enumerate() {
@@ -123,6 +130,18 @@ impl Topology {
     /// All hosts in the order of the middlebox's ports.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Host> {
         std::iter::once(&self.client).chain(&self.servers)
+    }
+
+    /// Frames that the links themselves dropped on sending, where a receiver's backlog was full.
+    pub(crate) fn link_drops(&self) -> Result<u64, LabError> {
+        let mut drops = 0;
+        for (name, host) in self.ports.iter().zip(self.hosts()) {
+            for (namespace, link) in [(&self.middle, name.as_str()), (&host.namespace, host.interface)] {
+                let table = namespace.enter(|| std::fs::read_to_string("/proc/thread-self/net/dev"))?;
+                drops += sent_drops(&table.map_err(LabError::run("reading the links' counters"))?, link);
+            }
+        }
+        Ok(drops)
     }
 
     fn connect(&self, port: usize, host: &Host, offloads: Offloads) -> Result<(), LabError> {
@@ -156,6 +175,12 @@ pub enum Offloads {
 
 fn host(name: &'static str, interface: &'static str) -> Result<Host, LabError> {
     Ok(Host { namespace: Namespace::new(name)?, interface, spare: "spare0" })
+}
+
+/// The twelfth counter of an interface in `/proc/net/dev`: frames dropped on sending (man page `proc_net`).
+fn sent_drops(table: &str, link: &str) -> u64 {
+    let counters = table.lines().find_map(|line| line.trim().strip_prefix(link)?.strip_prefix(':'));
+    counters.and_then(|counters| counters.split_whitespace().nth(11)?.parse().ok()).unwrap_or(0)
 }
 
 /// Keeps the middle namespace's own stack from sending anything. Where `/proc/sys` cannot be written its few
@@ -200,4 +225,19 @@ pub(crate) fn neighbours(ip: IpVersion, servers: usize) -> Vec<(IpAddr, Mac)> {
     ];
     known.extend((0..servers).map(|index| (ip.server(index), host_mac(index + 1))));
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sent_drops;
+
+    #[test]
+    fn the_drop_counter_of_the_right_link_is_read() {
+        let table = "Inter-| Receive | Transmit\n face |bytes\n  port1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n \
+                     port10: 0 0 0 0 0 0 0 0 0 0 0 7 0 0 0 0\n";
+        assert_eq!(
+            (sent_drops(table, "port1"), sent_drops(table, "port10"), sent_drops(table, "lo")),
+            (12, 7, 0)
+        );
+    }
 }

@@ -6,7 +6,7 @@ use correlate_lab::{Lab, LabError, Namespace, find};
 use std::fs;
 
 fn held() -> (usize, usize) {
-    let entries = |path: &str| fs::read_dir(path).unwrap().count();
+    let entries = |path: &str| fs::read_dir(path).expect("read proc").count();
     (entries("/proc/self/task"), entries("/proc/self/fd"))
 }
 

@@ -7,7 +7,7 @@ use correlate_lab::{Done, Outcome, find};
 use correlate_proto::Direction;
 
 fn agrees(name: &str) -> Option<Outcome> {
-    let outcome = run(&find(name).unwrap(), 11)?;
+    let outcome = run(&find(name).expect("a scenario"), 11)?;
     assert_ledger_agrees(name, &outcome);
     Some(outcome)
 }

@@ -6,7 +6,7 @@ use super::translate::Translator;
 use crate::error::LabError;
 use crate::ledger::{Done, Entry};
 use crate::plan::Plan;
-use crate::sys::packet::{FRAME_ROOM, PacketSocket, Purpose, now_ns};
+use crate::sys::packet::{PacketSocket, Purpose, now_ns};
 use crate::sys::wait::{is_readable, readable, sharpen_timers};
 use crate::topology::{IpVersion, Topology, host_mac};
 use crate::wire::edit;
@@ -58,10 +58,10 @@ impl Middlebox {
     /// Starts it; when this returns it hears every frame.
     pub(crate) fn start(topology: &Topology, setting: Setting) -> Result<Self, LabError> {
         let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
-        let ports = topology.ports.clone();
+        let (ports, slots) = (topology.ports.clone(), topology.slots);
         let (ready, is_ready) = mpsc::channel();
         let work = move || {
-            let sockets = ports.iter().map(|port| PacketSocket::open(port, Purpose::Bridge)).collect();
+            let sockets = ports.iter().map(|port| PacketSocket::open(port, Purpose::Bridge, slots)).collect();
             let sockets: Vec<PacketSocket> = match sockets {
                 Ok(sockets) => sockets,
                 Err(error) => return Err(error),
@@ -159,10 +159,9 @@ impl Bridge {
 
     /// Bridges until the other end of `wake` is closed, nothing is on its way any more and the hosts are quiet.
     fn run(mut self, wake: &PipeReader) -> io::Result<Finished> {
-        let mut buffer = vec![0; FRAME_ROOM];
         let mut asked_ns = None;
         loop {
-            let busy = self.receive_turn(&mut buffer)?;
+            let busy = self.receive_turn();
             self.release_due();
             if busy {
                 continue;
@@ -183,7 +182,7 @@ impl Bridge {
             }
         }
         let ended_ns = now_ns();
-        for socket in &self.sockets {
+        for socket in &mut self.sockets {
             self.drops += socket.take_drops()?;
         }
         Ok(Finished { ledger: self.ledger, drops: self.drops, ended_ns })
@@ -199,18 +198,19 @@ impl Bridge {
     }
 
     /// Takes what waits at the ports; tells whether there may be more.
-    fn receive_turn(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+    fn receive_turn(&mut self) -> bool {
         let mut busy = false;
         for port in 0..self.sockets.len() {
             for turn in 1..=FRAMES_PER_TURN {
-                let Some(received) = self.sockets[port].receive(buffer)? else { break };
-                if let Some(frame) = Frame::received(&buffer[..received.len]) {
-                    self.handle(port, received.at_ns, frame);
+                let taken = self.sockets[port].take(|at_ns, bytes| (at_ns, Frame::received(bytes)));
+                let Some((at_ns, frame)) = taken else { break };
+                if let Some(frame) = frame {
+                    self.handle(port, at_ns, frame);
                 }
                 busy |= turn == FRAMES_PER_TURN;
             }
         }
-        Ok(busy)
+        busy
     }
 
     fn release_due(&mut self) {

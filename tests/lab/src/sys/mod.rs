@@ -8,4 +8,5 @@ pub(crate) mod ethtool;
 pub(crate) mod namespace;
 pub(crate) mod option;
 pub(crate) mod packet;
+pub(crate) mod ring;
 pub(crate) mod wait;

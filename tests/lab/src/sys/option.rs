@@ -37,15 +37,3 @@ pub(crate) fn read<T: Copy>(fd: BorrowedFd<'_>, level: i32, name: i32) -> io::Re
     // SAFETY: zeroed at first and then filled by the kernel; the types used are plain integers in C structs.
     Ok(unsafe { value.assume_init() })
 }
-
-/// Asks for a receive buffer of `octets`: beyond the system's limit where we may, else up to it.
-pub(crate) fn receive_buffer(fd: BorrowedFd<'_>, octets: i32) -> io::Result<()> {
-    set(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &octets)
-        .or_else(|_| set(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &octets))
-}
-
-/// As [`receive_buffer`], for sending.
-pub(crate) fn send_buffer(fd: BorrowedFd<'_>, octets: i32) -> io::Result<()> {
-    set(fd, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &octets)
-        .or_else(|_| set(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, &octets))
-}

@@ -1,6 +1,7 @@
 //! `AF_PACKET` sockets bound to one interface (packet(7)).
 
-use super::option::{check, read, receive_buffer, send_buffer, set};
+use super::option::{check, read, set};
+use super::ring::{Ring, Slots};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -8,9 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Octets of the `virtio_net_hdr` that stands before each frame of a socket opened with it.
 pub(crate) const VNET_LEN: usize = 10;
-
-/// Room for one frame: the largest super-packet, its headers and the `virtio_net_hdr`.
-pub(crate) const FRAME_ROOM: usize = 1 << 17;
 
 /// What a packet socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +23,9 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub(crate) struct PacketSocket {
     fd: OwnedFd,
-}
-
-/// What was received into the caller's buffer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Received {
-    /// Octets in the buffer, `virtio_net_hdr` included where the socket has it.
-    pub(crate) len: usize,
-    /// Kernel's stamp, `CLOCK_REALTIME`, in nanoseconds.
-    pub(crate) at_ns: i64,
+    ring: Ring,
+    purpose: Purpose,
+    cut: u64,
 }
 
 /// Now, by `CLOCK_REALTIME`, in nanoseconds since the epoch.
@@ -43,55 +35,45 @@ pub(crate) fn now_ns() -> i64 {
 }
 
 impl PacketSocket {
-    /// Opens a socket on `interface` of the calling thread's namespace.
-    pub(crate) fn open(interface: &str, purpose: Purpose) -> io::Result<Self> {
-        // Protocol 0 keeps the queue empty until the socket is bound to its interface.
-        let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    /// Opens a socket on `interface` of the calling thread's namespace, with room for frames like these.
+    pub(crate) fn open(interface: &str, purpose: Purpose, slots: Slots) -> io::Result<Self> {
+        // Protocol 0 keeps the ring empty until the socket is bound to its interface.
+        let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         // SAFETY: creates a descriptor, which is owned at once.
         let fd = unsafe { OwnedFd::from_raw_fd(check(libc::socket(libc::AF_PACKET, flags, 0))?) };
         let on: libc::c_int = 1;
-        set(fd.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &on)?;
-        receive_buffer(fd.as_fd(), 256 << 20)?;
         if purpose == Purpose::Bridge {
+            // Before the ring: the kernel refuses it afterwards.
             set(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_VNET_HDR, &on)?;
             set(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &on)?;
-            send_buffer(fd.as_fd(), 64 << 20)?;
         }
+        let ring = Ring::attach(fd.as_fd(), slots)?;
         bind(fd.as_fd(), interface)?;
-        Ok(Self { fd })
+        Ok(Self { fd, ring, purpose, cut: 0 })
     }
 
-    /// The next frame, or `None` when nothing waits. `buffer` should have [`FRAME_ROOM`].
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        let mut control = [0u64; 16];
-        // SAFETY: a msghdr of zeroes is valid.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_iov = &raw mut vector;
-        message.msg_iovlen = 1;
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = size_of::<[u64; 16]>() as _;
-        // SAFETY: the message describes live buffers of the stated lengths.
-        let len = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
-        let Ok(len) = usize::try_from(len) else {
-            let error = io::Error::last_os_error();
-            let empty = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
-            return if empty { Ok(None) } else { Err(error) };
-        };
-        Ok(Some(Received { len, at_ns: stamp(&message).unwrap_or_else(now_ns) }))
+    /// Hands the next frame to `take` with its stamp (ns, `CLOCK_REALTIME`), behind its `virtio_net_hdr` where the
+    /// socket is a bridge's; `None` if nothing waits.
+    pub(crate) fn take<T>(&mut self, take: impl FnOnce(i64, &[u8]) -> T) -> Option<T> {
+        let before = if self.purpose == Purpose::Bridge { VNET_LEN } else { 0 };
+        let cut = &mut self.cut;
+        self.ring.take(before, |slot| {
+            *cut += u64::from(slot.cut);
+            take(slot.at_ns, slot.bytes)
+        })
     }
 
-    /// Sends one frame, with its `virtio_net_hdr` where the socket was opened with it.
+    /// Sends one frame, with its `virtio_net_hdr` where the socket is a bridge's; waits for room.
     pub(crate) fn send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: pointer and length describe `frame`, which the kernel only reads.
         let ret = unsafe { libc::send(self.fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
         if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Frames that the kernel dropped for want of room since the last call (`PACKET_STATISTICS` resets).
-    pub(crate) fn take_drops(&self) -> io::Result<u64> {
+    /// Frames that the kernel dropped or cut for want of room since the last call (`PACKET_STATISTICS` resets).
+    pub(crate) fn take_drops(&mut self) -> io::Result<u64> {
         let stats: libc::tpacket_stats = read(self.fd.as_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
-        Ok(stats.tp_drops.into())
+        Ok(u64::from(stats.tp_drops) + std::mem::take(&mut self.cut))
     }
 }
 
@@ -121,21 +103,4 @@ fn bind(fd: BorrowedFd<'_>, interface: &str) -> io::Result<()> {
     let len = libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).map_err(io::Error::other)?;
     // SAFETY: pointer and length describe `address`.
     check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) }).map(drop)
-}
-
-/// The kernel's receive stamp among a message's control data.
-fn stamp(message: &libc::msghdr) -> Option<i64> {
-    // SAFETY: walks the control buffer that recvmsg filled, by the macros made for it; `read_unaligned`
-    // because control data need not be aligned for a timespec.
-    unsafe {
-        let mut header = libc::CMSG_FIRSTHDR(message);
-        while let Some(found) = header.as_ref() {
-            if found.cmsg_level == libc::SOL_SOCKET && found.cmsg_type == libc::SCM_TIMESTAMPNS {
-                let time = libc::CMSG_DATA(header).cast::<libc::timespec>().read_unaligned();
-                return Some(time.tv_sec * 1_000_000_000 + time.tv_nsec);
-            }
-            header = libc::CMSG_NXTHDR(message, header);
-        }
-    }
-    None
 }

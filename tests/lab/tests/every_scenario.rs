@@ -1,0 +1,39 @@
+//! Each scenario of the catalogue runs, and its ledger is the truth wherever its taps are perfect.
+
+mod common;
+
+use common::{assert_ledger_agrees, run};
+use correlate_lab::{Scenario, TapPlan, catalogue};
+use std::sync::Mutex;
+
+/// Scenarios that run side by side: they mostly wait.
+const AT_ONCE: usize = 6;
+
+fn check(scenario: &Scenario) {
+    let Some(outcome) = run(scenario, 21) else { return };
+    assert_eq!(outcome.middlebox_drops, 0, "{}", scenario.name);
+    assert!(outcome.taps.iter().all(|tap| tap.drops == 0), "{}", scenario.name);
+    let perfect =
+        |tap: &TapPlan| *tap == TapPlan { snaplen: tap.snaplen, clock: tap.clock, ..TapPlan::default() };
+    if perfect(&scenario.client_tap) && scenario.server_taps.iter().all(perfect) {
+        assert_ledger_agrees(scenario.name, &outcome);
+    }
+    let gap = outcome.ledger.iter().find(|entry| entry.at_out_ns.is_none() && entry.rule.is_empty());
+    assert_eq!(gap, None, "{}: a packet vanished without a rule", scenario.name);
+}
+
+#[test]
+fn the_ledger_of_every_scenario_is_the_truth() {
+    let waiting = Mutex::new(catalogue());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let next = waiting.lock().expect("no other worker failed").pop();
+                    let Some(scenario) = next else { break };
+                    check(&scenario);
+                }
+            });
+        }
+    });
+}
