@@ -3,7 +3,10 @@
 mod support;
 
 use std::fs;
-use support::{Ran, correlate, correlate_to_closed_pipe, pair, stderr_of};
+use support::{
+    Ran, correlate, correlate_to_closed_pipe, correlate_with_input, lost_syn_ack, pair, pair_a_day_apart,
+    stderr_of,
+};
 
 #[test]
 fn the_version_and_the_help_go_to_standard_output() {
@@ -124,4 +127,106 @@ fn the_scenarios_are_listed_and_an_unknown_one_is_refused() {
     let stderr = stderr_of(&["demo", "no-such-scenario"]);
     assert!(stderr.contains("no-such-scenario") && stderr.contains("demo --list"), "{stderr}");
     stderr_of(&["demo"]);
+}
+
+#[test]
+fn a_healthy_pair_is_clean_in_a_few_lines() {
+    let files = pair();
+    let [client, server] = files.paths();
+    let ran = correlate(&["analyze", "--client", client, "--server", server]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    assert!(ran.stdout.starts_with("CLEAN  ") && ran.stdout.lines().count() < 16, "{}", ran.stdout);
+}
+
+#[test]
+fn a_lost_syn_ack_is_found_and_an_expectation_turns_it_into_success() {
+    let files = lost_syn_ack();
+    let [client, server] = files.paths();
+    let base = ["analyze", "--client", client, "--server", server];
+    for (options, status) in [
+        ([].as_slice(), 1),
+        (&["--fail-on", "warning"], 1),
+        (&["--fail-on", "never"], 0),
+        (&["--expect", "syn-ack-lost"], 0),
+        (&["--expect", "syn-lost"], 1),
+    ] {
+        let ran = correlate(&[&base, options].concat());
+        assert_eq!(ran.status, Some(status), "{options:?} {ran:?}");
+        assert!(ran.stdout.contains("syn-ack-lost"), "{ran:?}");
+    }
+}
+
+#[test]
+fn the_json_report_goes_where_it_is_asked_to_and_is_valid() {
+    let files = lost_syn_ack();
+    let [client, server] = files.paths();
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("report.json");
+    let out = path.to_str().expect("a name");
+    let ran = correlate(&["analyze", "--client", client, "--server", server, "--format", "json", "-o", out]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    let report: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).expect("a report")).expect("JSON");
+    let schema = include_str!("../../proto/schema/correlate.report.v1.json");
+    let schema = serde_json::from_str(schema).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(report["findings"][0]["code"], "syn-ack-lost");
+    let again = correlate(&["analyze", "--client", client, "--server", server, "--format", "json"]);
+    assert_eq!(again.stdout, fs::read_to_string(&path).expect("a report"), "the same input, the same bytes");
+}
+
+#[test]
+fn a_capture_may_come_from_standard_input() {
+    let files = pair();
+    let [client, server] = files.paths();
+    let piped = correlate_with_input(&["analyze", "--client", client, "--server", "-"], server);
+    assert_eq!(piped.status, Some(0), "{piped:?}");
+    assert!(piped.stdout.contains("standard input"), "{}", piped.stdout);
+}
+
+#[test]
+fn clocks_a_day_apart_change_nothing() {
+    let files = pair_a_day_apart();
+    let [client, server] = files.paths();
+    let ran = correlate(&["analyze", "--client", client, "--server", server]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("server = client +86,4"), "{}", ran.stdout);
+}
+
+#[test]
+fn one_file_for_both_ends_is_analysed_with_a_note() {
+    let files = pair();
+    let [client, _] = files.paths();
+    let ran = correlate(&["analyze", "--client", client, "--server", client]);
+    assert!(ran.status.is_some_and(|status| status != 2), "{ran:?}");
+    assert!(ran.stderr.contains("one and the same capture"), "{ran:?}");
+}
+
+#[test]
+fn captures_without_a_common_packet_are_inconclusive_and_still_reported() {
+    let files = pair();
+    let [client, server] = files.paths();
+    let ran = correlate(&[
+        "analyze",
+        "--client",
+        client,
+        "--server",
+        server,
+        "--client-filter",
+        "port 1",
+        "--server-filter",
+        "port 1",
+    ]);
+    assert_eq!(ran.status, Some(3), "{ran:?}");
+    assert!(ran.stdout.starts_with("INCONCLUSIVE  "), "{}", ran.stdout);
+}
+
+#[test]
+fn exchanged_captures_are_pointed_out() {
+    let files = pair();
+    let [client, server] = files.paths();
+    let ran = correlate(&["analyze", "--client", server, "--server", client]);
+    assert!(ran.stderr.contains("the other way round"), "{ran:?}");
 }

@@ -2,11 +2,16 @@
 
 use super::{Capture, Reader, merge, name, survey};
 use crate::error::CliError;
+use crate::output;
 use crate::progress::ProgressLine;
 use correlate_engine::{Config, Correlator, Feed};
 use correlate_proto::report::Report;
 use correlate_proto::{CaptureKind, CapturePoint, CapturePointId, Role};
 use std::path::PathBuf;
+
+/// Roles are the user's to give: a server may well be the one that opens connections.
+const EXCHANGED: &str = "note: the connections were opened from the server's side; if the captures were exchanged, give \
+                         them the other way round";
 
 /// A capture file and the side it was given for.
 #[derive(Debug, Clone)]
@@ -52,17 +57,19 @@ impl Analysis {
             });
             readers.push(Reader::start(&name(&given.path), capture)?);
         }
-        let survey = survey(points.len());
+        let (survey, ahead) = survey(&self.given, &mut readers, self.decap)?;
+        if survey.opened_from_server {
+            output::say(EXCHANGED);
+        }
         let config = Config {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             session_id: self.session_id,
             filter: self.filter,
-            swapped: survey.swapped,
             ..Config::default()
         };
         let mut feed = Feed::new(Correlator::new(config, points), survey.offsets);
         let mut line = ProgressLine::start();
-        merge(&mut feed, &mut readers, |progress| line.update(progress))?;
+        merge(&mut feed, &mut readers, ahead, |progress| line.update(progress))?;
         Ok(feed.into_correlator().finish())
     }
 }

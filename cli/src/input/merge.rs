@@ -1,15 +1,18 @@
 //! From the readers into the engine.
 
 use super::reader::{Delivery, Reader};
+use super::survey::Ahead;
 use crate::error::CliError;
 use correlate_engine::{Feed, Progress};
 use correlate_proto::CapturePointId;
+use std::collections::VecDeque;
 
-/// Hands the readers' records to `feed` until all have ended. It asks for the point that the merge waits for, so
+/// Hands what was read `ahead` and then the readers' records to `feed` until all have ended. It asks for the point that the merge waits for, so
 /// that the others wait in their threads and not in memory. `watch` is called now and then with the state.
 pub(crate) fn merge(
     feed: &mut Feed,
     readers: &mut [Reader],
+    mut ahead: Ahead,
     mut watch: impl FnMut(Progress),
 ) -> Result<(), CliError> {
     while let Some(point) = feed.waiting_for() {
@@ -19,7 +22,11 @@ pub(crate) fn merge(
                 point.0
             )));
         };
-        step(feed, point, reader)?;
+        let delivery = match ahead.get_mut(usize::from(point.0)).and_then(VecDeque::pop_front) {
+            Some(delivery) => delivery,
+            None => reader.next()?,
+        };
+        take(feed, point, reader, delivery);
         // What becomes provable on the way stands in the report; a file needs no verdict before its end.
         while feed.correlator().poll().is_some() {}
         watch(feed.progress());
@@ -27,8 +34,8 @@ pub(crate) fn merge(
     Ok(())
 }
 
-fn step(feed: &mut Feed, point: CapturePointId, reader: &mut Reader) -> Result<(), CliError> {
-    match reader.next()? {
+fn take(feed: &mut Feed, point: CapturePointId, reader: &Reader, delivery: Delivery) {
+    match delivery {
         Delivery::Records(mut records, watermark) => {
             feed.push_batch(point, &mut records);
             reader.recycle(records);
@@ -41,5 +48,4 @@ fn step(feed: &mut Feed, point: CapturePointId, reader: &mut Reader) -> Result<(
             feed.end(point);
         }
     }
-    Ok(())
 }

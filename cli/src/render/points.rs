@@ -50,7 +50,6 @@ fn shortfall(point: &CapturePointReport) -> Option<String> {
     let counted = [
         (point.dropped_by_kernel, "dropped by the kernel"),
         (point.dropped_by_agent, "dropped by the agent"),
-        (point.truncated, "cut by the snaplen"),
     ];
     let mut parts: Vec<String> = counted
         .iter()

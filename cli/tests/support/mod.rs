@@ -64,16 +64,38 @@ impl Pair {
 /// A healthy connection: handshake, request, answer, close; 10 ms each way.
 pub(crate) fn pair() -> Pair {
     let packets = pcap::conversation();
-    captured(&packets, &packets)
+    captured(&packets, &packets, 0)
 }
 
-fn captured(client: &[Packet], server: &[Packet]) -> Pair {
+/// As [`pair`], the server's clock a day ahead.
+pub(crate) fn pair_a_day_apart() -> Pair {
+    let packets = pcap::conversation();
+    captured(&packets, &packets, 86_400)
+}
+
+/// A healthy connection, and three whose SYN-ACKs never reach the client.
+pub(crate) fn lost_syn_ack() -> Pair {
+    let server: Vec<Packet> =
+        pcap::conversation().into_iter().chain((1..=3).flat_map(pcap::unanswered)).collect();
+    let client: Vec<Packet> =
+        server.iter().filter(|packet| packet.client_port == 40_000 || packet.forward).cloned().collect();
+    captured(&client, &server, 0)
+}
+
+/// Runs the program with the file as standard input.
+pub(crate) fn correlate_with_input(args: &[&str], path: &str) -> Ran {
+    let input = std::fs::File::open(path).expect("a file");
+    ran(&program().args(args).stdin(input).output().expect("the program starts"))
+}
+
+fn captured(client: &[Packet], server: &[Packet], ahead_secs: u64) -> Pair {
     let dir = tempfile::tempdir().expect("a directory");
-    let file = |name: &str, packets: &[Packet], at_server: bool| {
+    let file = |name: &str, packets: &[Packet], at_server: bool, ahead_secs: u64| {
         let path = dir.path().join(name);
-        std::fs::write(&path, write(packets, at_server)).expect("a capture");
+        std::fs::write(&path, write(packets, at_server, ahead_secs)).expect("a capture");
         path.to_str().expect("a name").to_owned()
     };
-    let (client, server) = (file("client.pcap", client, false), file("server.pcap", server, true));
+    let (client, server) =
+        (file("client.pcap", client, false, 0), file("server.pcap", server, true, ahead_secs));
     Pair { _dir: dir, client, server }
 }

@@ -4,13 +4,14 @@
 const DELAY_US: u64 = 10_000;
 const START_US: u64 = 1_700_000_000_000_000;
 
-/// One packet of the conversation between 10.0.0.1:40000 and 10.0.0.2:5432.
+/// One packet between 10.0.0.1 and 10.0.0.2:5432.
 #[derive(Debug, Clone)]
 pub(crate) struct Packet {
     /// When it left its sender, in microseconds from the start.
     pub(crate) sent_us: u64,
     /// From client to server.
     pub(crate) forward: bool,
+    pub(crate) client_port: u16,
     pub(crate) flags: u8,
     pub(crate) seq: u32,
     pub(crate) ack: u32,
@@ -43,6 +44,7 @@ pub(crate) fn conversation() -> Vec<Packet> {
         .map(|(id, (sent_us, forward, flags, seq, ack, payload))| Packet {
             sent_us,
             forward,
+            client_port: 40_000,
             flags,
             seq,
             ack,
@@ -53,8 +55,27 @@ pub(crate) fn conversation() -> Vec<Packet> {
         .collect()
 }
 
+/// A handshake that goes no further: three SYNs a second apart, each answered 1 ms after it came.
+pub(crate) fn unanswered(number: u16) -> Vec<Packet> {
+    let isn = 7_000 + u32::from(number) * 1_000_000;
+    let begin = u64::from(number) * 100_000;
+    let packet = |at: u64, forward: bool, id: u16| Packet {
+        sent_us: begin + at,
+        forward,
+        client_port: 40_000 + number,
+        flags: if forward { SYN } else { SYN | ACK },
+        seq: if forward { isn } else { isn + 99 },
+        ack: if forward { 0 } else { isn + 1 },
+        payload: 0,
+        id,
+    };
+    let answered = DELAY_US + 1_000;
+    let syns = (0..3_u16).map(|n| packet(u64::from(n) * 1_000_000, true, number * 100 + n));
+    syns.chain((0..3_u64).map(|n| packet(n * 1_000_000 + answered, false, 0))).collect()
+}
+
 /// A classic capture file, link type raw IP, microseconds, of what one end sees.
-pub(crate) fn write(packets: &[Packet], at_server: bool) -> Vec<u8> {
+pub(crate) fn write(packets: &[Packet], at_server: bool, ahead_secs: u64) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
         file.extend_from_slice(&word.to_le_bytes());
@@ -71,7 +92,7 @@ pub(crate) fn write(packets: &[Packet], at_server: bool) -> Vec<u8> {
         let bytes = bytes(packet);
         let len = u32::try_from(bytes.len()).expect("a small packet");
         let word = |value: u64| u32::try_from(value).expect("within 32 bits").to_le_bytes();
-        file.extend_from_slice(&word(at / 1_000_000));
+        file.extend_from_slice(&word(at / 1_000_000 + ahead_secs));
         file.extend_from_slice(&word(at % 1_000_000));
         file.extend_from_slice(&len.to_le_bytes());
         file.extend_from_slice(&len.to_le_bytes());
@@ -83,8 +104,11 @@ pub(crate) fn write(packets: &[Packet], at_server: bool) -> Vec<u8> {
 fn bytes(packet: &Packet) -> Vec<u8> {
     let total = 40 + packet.payload;
     let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-    let (from, to, source, target) =
-        if packet.forward { (client, server, 40_000_u16, 5432_u16) } else { (server, client, 5432, 40_000) };
+    let (from, to, source, target) = if packet.forward {
+        (client, server, packet.client_port, 5432_u16)
+    } else {
+        (server, client, 5432, packet.client_port)
+    };
     let mut bytes = vec![0x45, 0];
     bytes.extend_from_slice(&total.to_be_bytes());
     bytes.extend_from_slice(&packet.id.to_be_bytes());
