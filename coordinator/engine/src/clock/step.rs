@@ -51,14 +51,13 @@ impl Run {
         if self.hold != i64::MAX {
             return;
         }
-        let Some(flat) = self.straightened(second) else { return };
-        let span = self.current();
-        let lowest = |s: i64, lane| {
-            let best = self.ring.best(s, lane).filter(|p| (span.from..=span.to).contains(&p.x));
-            best.map(|p| flat.height(lane, p))
+        let fastest = self.fastest(second);
+        let Some(flat) = self.straightened(&fastest, second) else { return };
+        let bucket = |(f, r): &(Point, Point)| Bucket {
+            upper: flat.height(Lane::Forward, *f),
+            lower: -flat.height(Lane::Reverse, *r),
         };
-        let both = |s| Some(Bucket { upper: lowest(s, Lane::Forward)?, lower: -lowest(s, Lane::Reverse)? });
-        let buckets: Vec<Bucket> = (second - BUCKETS..=second).filter_map(both).collect();
+        let buckets: Vec<Bucket> = fastest.iter().map(bucket).collect();
         let Some(shift) = envelope::shift(&buckets) else { return };
         // The step shows first in the direction whose bound it broke: half way to the new level.
         let (lane, level) =
@@ -71,17 +70,23 @@ impl Run {
         }
     }
 
-    /// The line before the seconds in which a step is looked for, so that the step cannot tilt it.
-    fn straightened(&self, second: i64) -> Option<Flat> {
-        let before = second - i64::try_from(envelope::SHORT + envelope::GUARD).ok()?;
-        let from = before - i64::try_from(envelope::LONG).ok()?;
+    /// The fastest packet each way of every second of the current span that has both.
+    fn fastest(&self, second: i64) -> Vec<(Point, Point)> {
         let span = self.current();
-        let lane = |lane| {
-            let best = (from..=before).filter_map(|s| self.ring.best(s, lane));
-            best.filter(|p| (span.from..=span.to).contains(&p.x)).collect()
+        let from = second.saturating_sub(BUCKETS).max(second_of(span.from));
+        let best = |s, lane| self.ring.best(s, lane).filter(|p| (span.from..=span.to).contains(&p.x));
+        (from..=second).filter_map(|s| Some((best(s, Lane::Forward)?, best(s, Lane::Reverse)?))).collect()
+    }
+
+    /// The line before the seconds in which a step is looked for, so that the step cannot tilt it.
+    fn straightened(&self, fastest: &[(Point, Point)], second: i64) -> Option<Flat> {
+        let before = fastest.len().checked_sub(envelope::SHORT + envelope::GUARD)?;
+        let long = &fastest[before.saturating_sub(envelope::LONG)..before];
+        let window = Window {
+            forward: long.iter().map(|(f, _)| *f).collect(),
+            reverse: long.iter().map(|(_, r)| *r).collect(),
         };
-        let window = Window { forward: lane(Lane::Forward), reverse: lane(Lane::Reverse) };
-        let at = before.saturating_mul(SECOND);
+        let at = second.saturating_mul(SECOND);
         let fit = fit::fit(&window, at, &self.limits, self.carried)?;
         Some(Flat { at, base: fit.base, slope: fit.slope })
     }

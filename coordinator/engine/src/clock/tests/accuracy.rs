@@ -95,3 +95,21 @@ fn a_local_pair_is_known_to_microseconds() {
         assert!(width < 120 * US, "{width} ns wide at {second} s");
     }
 }
+
+#[test]
+fn a_free_running_clock_is_bounded_and_known_better() {
+    use super::generator::feed;
+    use crate::clock::{ClockInput, PairClock};
+    let world = World { swing_ppb: 200, jitter: 2 * MS, ..World::plain() };
+    let packets = world.trace(300 * SECOND, 20, &mut Random(21));
+    let mut clock = PairClock::new(ClockInput::Raw);
+    feed(&mut clock, &packets);
+    clock.finish();
+    for tenth in 0..3000 {
+        assert_contains(&clock, &world, world.start + tenth * 100 * MS);
+    }
+    for second in 60..240 {
+        let off = error(&clock, &world, world.start + second * SECOND);
+        assert!(off.abs() < 60 * US, "{off} ns at {second} s");
+    }
+}

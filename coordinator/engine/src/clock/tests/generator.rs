@@ -7,7 +7,7 @@ pub(super) const SECOND: i64 = 1_000_000_000;
 pub(super) const MS: i64 = 1_000_000;
 pub(super) const US: i64 = 1_000;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, good enough for delays.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, seeded, good enough for delays.
 #[derive(Debug, Clone)]
 pub(super) struct Random(pub(super) u64);
 
@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) start: i64,
     pub(super) offset: i64,
     pub(super) skew_ppb: i64,
+    /// The rate swings by so much around the skew, once in ten minutes.
+    pub(super) swing_ppb: i32,
     /// B steps by `.1` at `.0`.
     pub(super) steps: Vec<(i64, i64)>,
     /// From `.0` on the forward minimum delay is longer by `.1`.
@@ -74,6 +76,7 @@ impl World {
             start: 1_700_000_000 * SECOND + 123_456_789,
             offset: 37 * SECOND,
             skew_ppb: 50_000,
+            swing_ppb: 0,
             steps: Vec::new(),
             reroute_forward: None,
             reroute_reverse: None,
@@ -87,7 +90,14 @@ impl World {
     pub(super) fn truth(&self, x: i64) -> i64 {
         let drift = i128::from(x - self.start) * i128::from(self.skew_ppb) / 1_000_000_000;
         let stepped: i64 = self.steps.iter().filter(|(at, _)| x >= *at).map(|(_, by)| by).sum();
-        self.offset + stepped + i64::try_from(drift).unwrap()
+        self.offset + stepped + i64::try_from(drift).unwrap() + self.swung(x)
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "milliseconds at most")]
+    fn swung(&self, x: i64) -> i64 {
+        let radians_per_ns = core::f64::consts::TAU / 600e9;
+        let phase = (x - self.start) as f64 * radians_per_ns;
+        (f64::from(self.swing_ppb) * 1e-9 / radians_per_ns * (1.0 - phase.cos())) as i64
     }
 
     fn delay(&self, min: i64, reroute: Option<(i64, i64)>, x: i64, random: &mut Random) -> i64 {
@@ -158,7 +168,7 @@ pub(super) fn learned(packets: &[Packet]) -> PairClock {
 /// Panics unless the bounds at `x` contain the truth.
 pub(super) fn assert_contains(clock: &PairClock, world: &World, x: i64) {
     let (found, truth) = (clock.offset_at(at(x)), world.truth(x));
-    let lo = found.lo.map_or(i64::MIN, |s| s.as_ns());
-    let hi = found.hi.map_or(i64::MAX, |s| s.as_ns());
+    let lo = found.lo.map_or(i64::MIN, correlate_proto::Span::as_ns);
+    let hi = found.hi.map_or(i64::MAX, correlate_proto::Span::as_ns);
     assert!(lo <= truth && truth <= hi, "{truth} is outside [{lo}, {hi}] at {} ns", x - world.start);
 }
