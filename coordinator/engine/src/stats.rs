@@ -100,7 +100,6 @@ pub(crate) struct Gilbert {
     after_delivered: [u64; 2],
     /// Delivered after lost, lost after lost.
     after_lost: [u64; 2],
-    last: Option<bool>,
 }
 
 /// Losses below which nothing is said about bursts.
@@ -109,33 +108,12 @@ const ENOUGH_LOSSES: u64 = 20;
 const BURSTY_G: f64 = 10.827_566;
 
 impl Gilbert {
-    /// The next packet in the order of sending.
-    pub(crate) fn push(&mut self, lost: bool) {
-        if let Some(last) = self.last {
-            let row = if last { &mut self.after_lost } else { &mut self.after_delivered };
-            row[usize::from(lost)] += 1;
-        }
-        self.last = Some(lost);
-    }
-
     /// The chain of `delivered` and `lost` packets whose losses came in `bursts` runs.
     pub(crate) const fn of_runs(delivered: u64, lost: u64, bursts: u64) -> Self {
         Self {
             after_delivered: [delivered.saturating_sub(bursts), bursts],
             after_lost: [bursts, lost.saturating_sub(bursts)],
-            last: None,
         }
-    }
-
-    /// The next packet's fate is unknown: no transition across it.
-    pub(crate) fn skip(&mut self) {
-        self.last = None;
-    }
-
-    /// Mean number of packets lost in a row; absent if no loss was followed by a delivery.
-    pub(crate) fn mean_burst(&self) -> Option<f64> {
-        let [delivered, lost] = self.after_lost;
-        (delivered > 0).then(|| real(delivered + lost) / real(delivered))
     }
 
     /// Likelihood ratio against independent losses: χ² with one degree of freedom if they are independent.
@@ -221,22 +199,16 @@ mod tests {
 
     #[test]
     fn bursts_of_four_are_bursts_and_single_losses_are_not() {
-        let mut burst = Gilbert::default();
-        let mut single = Gilbert::default();
-        for n in 0..4000_u32 {
-            burst.push(n % 100 < 4);
-            single.push(n % 25 == 0);
-        }
-        near(burst.mean_burst().unwrap(), 4.0, 1e-9);
-        near(single.mean_burst().unwrap(), 1.0, 1e-9);
-        assert_eq!(burst.bursty(), Some(true));
-        assert_eq!(single.bursty(), Some(false));
+        assert_eq!(Gilbert::of_runs(3840, 160, 40).bursty(), Some(true));
+        assert_eq!(Gilbert::of_runs(3840, 160, 160).bursty(), Some(false));
+        // 4 % at random: 160 losses in about 160·0.96 runs.
+        assert_eq!(Gilbert::of_runs(3840, 160, 154).bursty(), Some(false));
     }
 
     #[test]
     fn g_is_the_likelihood_ratio_of_the_table() {
         // Table 70/10, 10/10: G = 2 Σ O ln(O/E) with E = 64/16, 16/4.
-        let g = Gilbert { after_delivered: [70, 10], after_lost: [10, 10], last: None };
+        let g = Gilbert::of_runs(80, 20, 10);
         let expected = 2.0
             * (70.0 * (70.0_f64 / 64.0).ln()
                 + 10.0 * (10.0_f64 / 16.0).ln()
@@ -248,18 +220,8 @@ mod tests {
 
     #[test]
     fn few_losses_say_nothing_about_bursts() {
-        let mut g = Gilbert::default();
-        (0..1000).for_each(|n| g.push(n < 19));
-        assert_eq!(g.bursty(), None);
-        assert_eq!(Gilbert::default().mean_burst(), None);
-    }
-
-    #[test]
-    fn an_unknown_fate_makes_no_transition() {
-        let mut g = Gilbert::default();
-        g.push(true);
-        g.skip();
-        g.push(false);
-        assert_eq!(g, Gilbert { last: Some(false), ..Gilbert::default() });
+        assert_eq!(Gilbert::of_runs(981, 19, 1).bursty(), None);
+        assert_eq!(Gilbert::of_runs(980, 20, 1).bursty(), Some(true));
+        assert_eq!(Gilbert::default().bursty(), None);
     }
 }

@@ -119,7 +119,9 @@ proptest! {
         let watermarks = |clock: &mut PairClock, packets: &[Packet]| {
             for second in packets.chunk_by(|p, q| p.a().div_euclid(SECOND) == q.a().div_euclid(SECOND)) {
                 clock.advance(at(second[0].a().div_euclid(SECOND) * SECOND));
-                second.iter().for_each(|p| super::generator::push(clock, *p));
+                for packet in second {
+                    super::generator::push(clock, *packet);
+                }
             }
             clock.finish();
         };

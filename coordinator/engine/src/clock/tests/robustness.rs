@@ -66,11 +66,13 @@ fn a_step_during_silence_is_found() {
     let random = &mut Random(4);
     let mut packets = world.trace(5 * SECOND, 20, random);
     let after = World { start: world.start + 2000 * SECOND, ..world.clone() };
-    packets.extend(World { offset: world.truth(after.start), steps: Vec::new(), ..after.clone() }.trace(
-        5 * SECOND,
-        20,
-        random,
-    ));
+    packets.extend(
+        World { offset: world.truth(world.start + 2000 * SECOND), steps: Vec::new(), ..after }.trace(
+            5 * SECOND,
+            20,
+            random,
+        ),
+    );
     let clock = learned(&packets);
     let [step] = clock.steps() else { panic!("{:?}", clock.steps()) };
     assert!((step.by.as_ns() - 60 * SECOND).abs() < 20 * MS, "{step:?}");
@@ -110,7 +112,9 @@ fn packets_that_come_after_the_fit_still_count() {
     let mut clock = PairClock::new(ClockInput::Realtime);
     feed(&mut clock, &early);
     assert!(clock.offset_at(at(world.start + SECOND)).estimate.is_none());
-    late.iter().for_each(|p| push(&mut clock, *p));
+    for packet in &late {
+        push(&mut clock, *packet);
+    }
     clock.advance(at(world.start + 11 * SECOND));
     let off = clock.offset_at(at(world.start + 5 * SECOND)).estimate.unwrap().as_ns();
     assert!((off - world.truth(world.start + 5 * SECOND)).abs() < 100 * US);
