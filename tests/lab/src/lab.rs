@@ -42,6 +42,9 @@ impl Lab {
     /// [`LabError::NoPrivilege`] where namespaces may not be made; see [`crate::enter_user_namespace`].
     pub fn start(scenario: &Scenario, seed: u64) -> Result<Self, LabError> {
         let topology = Topology::build(scenario.servers, scenario.offloads)?;
+        for (path, value) in &scenario.sysctls {
+            topology.set_kernel(path, value)?;
+        }
         let setting = Setting { plan: scenario.plan.clone(), ip: scenario.ip, seed };
         let middlebox = Middlebox::start(&topology, setting)?;
         let (scenario, report) = (scenario.clone(), TrafficReport::default());

@@ -84,10 +84,49 @@ pub struct Entry {
     pub rule: String,
     /// How long it was meant to stay, path delay included, in ns.
     pub delay_ns: u64,
+    /// Sequence number as it left.
+    pub seq_left: u32,
+    /// Acknowledgement number as it left.
+    pub ack_left: u32,
+}
+
+/// How many packets entered the middlebox in one direction, and what became of them, counted as on a wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// TCP segments that a host sent.
+    pub sent: usize,
+    /// Of them, those that were dropped.
+    pub lost: usize,
+    /// Segments that the receiver got twice.
+    pub duplicated: usize,
+    /// Segments that no host sent.
+    pub injected: usize,
+}
+
+impl Totals {
+    /// Counts the TCP entries of one direction.
+    pub fn of(entries: &[Entry], direction: Direction) -> Self {
+        let mut totals = Self::default();
+        for entry in entries {
+            if entry.direction != direction || entry.protocol != Protocol::Tcp {
+                continue;
+            }
+            let counts: &mut [&mut usize] = match entry.done {
+                Done::Forward | Done::Rewrite | Done::Hold => &mut [&mut totals.sent],
+                Done::Drop => &mut [&mut totals.sent, &mut totals.lost],
+                Done::Duplicate => &mut [&mut totals.duplicated],
+                Done::Inject => &mut [&mut totals.injected],
+            };
+            for count in counts {
+                **count += entry.wire_segments;
+            }
+        }
+        totals
+    }
 }
 
 const HEADER: &str = "t_in_ns,t_out_ns,direction,protocol,server,came_src,came_dst,left_src,left_dst,ip_id,ip_len,\
-seq,ack,flags,payload_len,gso_size,wire_segments,tsval,done,rule,delay_ns";
+seq,ack,flags,payload_len,gso_size,wire_segments,tsval,done,rule,delay_ns,seq_left,ack_left";
 
 /// Writes the ledger as CSV, one line per entry, with a header line. Absent values are empty.
 pub fn write_csv(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
@@ -112,7 +151,7 @@ fn write_entry(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     write!(out, "{},{},{},{},", text(entry.ip_id), entry.ip_len, entry.seq, entry.ack)?;
     write!(out, "0x{:03x},{},{},", entry.flags.0, entry.payload_len, entry.gso_size)?;
     write!(out, "{},{},{},", entry.wire_segments, text(entry.tsval), entry.done.word())?;
-    writeln!(out, "{},{}", entry.rule, entry.delay_ns)
+    writeln!(out, "{},{},{},{}", entry.rule, entry.delay_ns, entry.seq_left, entry.ack_left)
 }
 
 fn text(value: Option<impl ToString>) -> String {

@@ -24,11 +24,12 @@ mod wire;
 pub use catalogue::{catalogue, find};
 pub use error::LabError;
 pub use lab::{Lab, Outcome, record};
-pub use ledger::{Done, Entry, Protocol, write_csv};
+pub use ledger::{Done, Entry, Protocol, Totals, write_csv};
 pub use namespace::{Namespace, enter_user_namespace};
 pub use plan::{Plan, Translation};
 pub use rule::{
-    Action, Count, IcmpMessage, Kind, Match, Payload, RstInjection, Rule, Scope, Toward, Trigger,
+    Action, Count, IcmpMessage, Kind, Match, Payload, Rewrite, RstInjection, Rule, SackBlocks, Scope, Toward,
+    Trigger,
 };
 pub use scenario::{Expect, Scenario};
 pub use tap::{ClockError, Omitted, TapInterface, TapOutcome, TapPlan};

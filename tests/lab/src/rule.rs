@@ -1,6 +1,7 @@
 //! Rules: which packets, and what is done to them.
 
 pub use crate::wire::forge::IcmpMessage;
+pub use crate::wire::rewrite::{Rewrite, SackBlocks};
 use correlate_proto::{Direction, TcpFlags};
 
 /// One rule of a plan.
@@ -258,6 +259,8 @@ pub enum Action {
         /// How long, in µs.
         extra_us: u64,
     },
+    /// Changes its headers and lets it pass.
+    Rewrite(Rewrite),
     /// Sends forged resets.
     InjectRst(RstInjection),
     /// Marks its connection, for [`Match::marked`].

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub plan: Plan,
     /// What the hosts do.
     pub traffic: Traffic,
+    /// Kernel settings of both hosts: path below `/proc/sys`, value.
+    pub sysctls: Vec<(&'static str, &'static str)>,
     /// How many servers there are.
     pub servers: usize,
     /// How the client is captured.
@@ -60,6 +62,7 @@ impl Scenario {
             offloads: Offloads::Off,
             plan: Plan::default(),
             traffic,
+            sysctls: Vec::new(),
             servers: 1,
             client_tap: TapPlan::default(),
             server_taps: vec![TapPlan::default()],

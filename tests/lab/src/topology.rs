@@ -132,6 +132,15 @@ impl Topology {
         std::iter::once(&self.client).chain(&self.servers)
     }
 
+    /// Sets a kernel setting, by its path below `/proc/sys`, of all hosts.
+    pub(crate) fn set_kernel(&self, path: &str, value: &str) -> Result<(), LabError> {
+        for host in self.hosts() {
+            let set = || std::fs::write(format!("/proc/sys/{path}"), value);
+            host.namespace.enter(set)?.map_err(LabError::setup(format!("set {path} to {value}")))?;
+        }
+        Ok(())
+    }
+
     /// Frames that the links themselves dropped on sending, where a receiver's backlog was full.
     pub(crate) fn link_drops(&self) -> Result<u64, LabError> {
         let mut drops = 0;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{assert_ledger_agrees, checksums_hold, read_pcap, run};
-use correlate_lab::{Done, Outcome, find};
+use correlate_lab::{Done, Outcome, Totals, find};
 use correlate_proto::Direction;
 
 fn agrees(name: &str) -> Option<Outcome> {
@@ -56,7 +56,9 @@ fn translated_connections_work_and_both_tuples_are_in_the_ledger() {
 
 #[test]
 fn edited_and_forged_packets_have_right_checksums() {
-    for name in ["clean-nat", "rst-injected-ttl", "refused-in-path-icmp", "path-mtu-discovery"] {
+    let edited = ["clean-nat", "sequence-rewritten", "mss-clamped", "payload-altered", "ecn-bleached"];
+    let forged = ["rst-injected-ttl", "refused-in-path-icmp", "path-mtu-discovery"];
+    for name in edited.into_iter().chain(forged) {
         let Some(outcome) = run(&find(name).unwrap(), 12) else { return };
         for tap in &outcome.taps {
             for (number, record) in read_pcap(&tap.path).iter().enumerate() {
@@ -93,4 +95,14 @@ fn the_path_delays_as_planned_and_never_less() {
         assert!(stays.clone().all(|stay| stay >= 5_000_000));
         assert!(stays.min().unwrap() < 7_000_000, "the shortest stay is far from the planned 5 ms");
     }
+}
+
+#[test]
+fn losses_come_at_the_planned_rate_and_in_the_planned_direction() {
+    let Some(outcome) = agrees("loss-1pct-one-way") else { return };
+    let up = Totals::of(&outcome.ledger, Direction::ClientToServer);
+    let down = Totals::of(&outcome.ledger, Direction::ServerToClient);
+    assert_eq!((up.lost, up.injected, down.duplicated), (0, 0, 0));
+    // One in each block of 80; the last block is not full.
+    assert!(down.sent > 5_000 && (down.sent / 80..=down.sent / 80 + 1).contains(&down.lost), "{down:?}");
 }

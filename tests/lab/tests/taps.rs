@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{key_of_entry, key_of_frame, read_pcap, run};
+use common::{key_as_it_came, key_of_frame, read_pcap, run};
 use correlate_lab::find;
 use correlate_proto::Direction;
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ fn a_wrong_clock_is_wrong_by_what_was_asked() {
         .ledger
         .iter()
         .filter(|entry| entry.direction == Direction::ServerToClient)
-        .map(|entry| (key_of_entry(entry, entry.came), entry.at_in_ns))
+        .map(|entry| (key_as_it_came(entry), entry.at_in_ns))
         .collect();
     // What the server sends is stamped by its tap a little before the middlebox stamps it. The clock gains 50 µs
     // a second, over 2 s far more than that little.

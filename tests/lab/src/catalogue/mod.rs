@@ -6,6 +6,7 @@ mod handshake;
 mod loss;
 mod path;
 mod reset;
+mod rewrite;
 
 use crate::scenario::Scenario;
 
@@ -17,6 +18,7 @@ pub fn catalogue() -> Vec<Scenario> {
         reset::scenarios(),
         loss::scenarios(),
         path::scenarios(),
+        rewrite::scenarios(),
         capture::scenarios(),
     ]
     .concat()

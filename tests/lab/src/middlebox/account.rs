@@ -1,12 +1,13 @@
 //! Writing a packet into the ledger.
 
-use super::bridge::Packet;
+use super::packet::Packet;
 use crate::ledger::{Done, Entry, Protocol};
+use crate::wire::view::View;
 use correlate_proto::TcpFlags;
 
-/// The ledger's entry for what was done to a packet.
-pub(super) fn entry(packet: &Packet, done: Done, rules: &str, delay_ns: u64) -> Entry {
-    let tcp = packet.view.tcp();
+/// The ledger's entry for what was done to a packet that goes on as `left`.
+pub(super) fn entry(packet: &Packet, left: &View, done: Done, rules: &str, delay_ns: i64) -> Entry {
+    let (tcp, tcp_left) = (packet.view.tcp(), left.tcp());
     let payload_len = tcp.map_or(0, |tcp| tcp.payload_len);
     let gso_size = packet.frame.gso_size();
     Entry {
@@ -28,6 +29,8 @@ pub(super) fn entry(packet: &Packet, done: Done, rules: &str, delay_ns: u64) -> 
         tsval: tcp.and_then(|tcp| tcp.tsval),
         done,
         rule: rules.to_owned(),
-        delay_ns,
+        delay_ns: u64::try_from(delay_ns).unwrap_or(0),
+        seq_left: tcp_left.map_or(0, |tcp| tcp.seq),
+        ack_left: tcp_left.map_or(0, |tcp| tcp.ack),
     }
 }

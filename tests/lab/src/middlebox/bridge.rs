@@ -1,22 +1,22 @@
-//! The bridge: its thread, its sockets and the way of a frame through it.
+//! The way of a frame through the middlebox.
 
+use super::account;
 use super::decide::{Decider, Decision, Disposal, Subject};
+use super::packet::{Packet, wire_ip_len};
 use super::release::{ReleaseQueue, Waiting};
+use super::thread::{Finished, Setting};
 use super::translate::Translator;
-use crate::error::LabError;
 use crate::ledger::{Done, Entry};
-use crate::plan::Plan;
-use crate::sys::packet::{PacketSocket, Purpose, now_ns};
-use crate::sys::wait::{is_readable, readable, sharpen_timers};
-use crate::topology::{IpVersion, Topology, host_mac};
+use crate::sys::packet::{PacketSocket, now_ns};
+use crate::sys::wait::{is_readable, readable};
+use crate::topology::host_mac;
 use crate::wire::edit;
 use crate::wire::frame::Frame;
+use crate::wire::rewrite::rewrite;
 use crate::wire::view::{Carried, View};
-use correlate_proto::{Direction, FourTuple};
-use std::io::{self, PipeReader, PipeWriter};
+use correlate_proto::Direction;
+use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Frames taken from one port before the others, and the release queue, get their turn.
@@ -28,75 +28,6 @@ const QUIET_NS: u64 = 20_000_000;
 
 /// It waits no longer than this for quiet, in ns; what hosts send later is not part of the run.
 const LONGEST_WAIT_NS: u64 = 500_000_000;
-
-/// How the middlebox shall behave.
-#[derive(Debug, Clone)]
-pub(crate) struct Setting {
-    pub(crate) plan: Plan,
-    pub(crate) ip: IpVersion,
-    pub(crate) seed: u64,
-}
-
-/// What the middlebox leaves behind.
-#[derive(Debug, Default)]
-pub(crate) struct Finished {
-    pub(crate) ledger: Vec<Entry>,
-    /// Frames that the kernel dropped on the middlebox's sockets, and frames that it refused to send.
-    pub(crate) drops: u64,
-    /// When it stopped to bridge, ns by `CLOCK_REALTIME`.
-    pub(crate) ended_ns: i64,
-}
-
-/// The running middlebox; stops when dropped.
-#[derive(Debug)]
-pub(crate) struct Middlebox {
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<io::Result<io::Result<Finished>>>>,
-}
-
-impl Middlebox {
-    /// Starts it; when this returns it hears every frame.
-    pub(crate) fn start(topology: &Topology, setting: Setting) -> Result<Self, LabError> {
-        let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
-        let (ports, slots) = (topology.ports.clone(), topology.slots);
-        let (ready, is_ready) = mpsc::channel();
-        let work = move || {
-            let sockets = ports.iter().map(|port| PacketSocket::open(port, Purpose::Bridge, slots)).collect();
-            let sockets: Vec<PacketSocket> = match sockets {
-                Ok(sockets) => sockets,
-                Err(error) => return Err(error),
-            };
-            sharpen_timers();
-            // The receiver waits for exactly this.
-            let _ = ready.send(());
-            Bridge::new(sockets, setting).run(&wake)
-        };
-        let thread = topology
-            .middle
-            .spawn("middlebox", work)
-            .map_err(LabError::setup("start the middlebox thread"))?;
-        let mut middlebox = Self { stop: Some(stop), thread: Some(thread) };
-        match is_ready.recv() {
-            Ok(()) => Ok(middlebox),
-            Err(_) => Err(middlebox.finish().err().unwrap_or(LabError::Panicked("middlebox"))),
-        }
-    }
-
-    /// Stops it after what is still on its way has been delivered.
-    pub(crate) fn finish(&mut self) -> Result<Finished, LabError> {
-        drop(self.stop.take());
-        let Some(thread) = self.thread.take() else { return Ok(Finished::default()) };
-        let ended = thread.join().map_err(|_| LabError::Panicked("middlebox"))?;
-        ended.and_then(|inner| inner).map_err(LabError::run("the middlebox"))
-    }
-}
-
-impl Drop for Middlebox {
-    fn drop(&mut self) {
-        // Nobody is left to tell of an error.
-        let _ = self.finish();
-    }
-}
 
 /// The state of the bridge's thread.
 pub(super) struct Bridge {
@@ -112,38 +43,8 @@ pub(super) struct Bridge {
     drops: u64,
 }
 
-/// A packet with what was found out about it.
-#[derive(Debug, Clone)]
-pub(super) struct Packet {
-    pub(super) at_ns: i64,
-    pub(super) direction: Direction,
-    pub(super) view: View,
-    pub(super) frame: Frame,
-    pub(super) left: FourTuple,
-    pub(super) client_side: FourTuple,
-    pub(super) server: usize,
-}
-
-impl Packet {
-    /// Port that it leaves by, if it passes.
-    pub(super) const fn exit(&self) -> usize {
-        match self.direction {
-            Direction::ClientToServer => self.server + 1,
-            Direction::ServerToClient => 0,
-        }
-    }
-
-    /// Port that it came in by.
-    pub(super) const fn entrance(&self) -> usize {
-        match self.direction {
-            Direction::ClientToServer => 0,
-            Direction::ServerToClient => self.server + 1,
-        }
-    }
-}
-
 impl Bridge {
-    fn new(sockets: Vec<PacketSocket>, setting: Setting) -> Self {
+    pub(super) fn new(sockets: Vec<PacketSocket>, setting: Setting) -> Self {
         Self {
             translator: Translator::new(setting.plan.translation, sockets.len() - 1),
             decider: Decider::new(&setting.plan.rules, setting.seed),
@@ -158,7 +59,7 @@ impl Bridge {
     }
 
     /// Bridges until the other end of `wake` is closed, nothing is on its way any more and the hosts are quiet.
-    fn run(mut self, wake: &PipeReader) -> io::Result<Finished> {
+    pub(super) fn run(mut self, wake: &PipeReader) -> io::Result<Finished> {
         let mut asked_ns = None;
         loop {
             let busy = self.receive_turn();
@@ -266,24 +167,25 @@ impl Bridge {
         let rules = decision.rules.join("+");
         let mut due_ns = packet.at_ns + signed(path_ns + decision.delay_ns);
         if let Some(disposal) = decision.disposal {
-            self.note(packet, Done::Drop, &rules, 0);
+            self.ledger.push(account::entry(packet, &packet.view, Done::Drop, &rules, 0));
             match disposal {
                 Disposal::Drop => {}
                 Disposal::Icmp(message) => self.reject(packet, message, &rules),
                 Disposal::Refuse => self.refuse(packet, &rules),
             }
-        } else if decision.hold_ns > 0 {
-            due_ns += signed(decision.hold_ns);
-            self.pass(packet, Done::Hold, &rules, due_ns);
         } else {
-            due_ns = due_ns.max(self.last_due_ns[packet.direction.index()]);
-            self.last_due_ns[packet.direction.index()] = due_ns;
-            let done = if packet.left == packet.view.tuple { Done::Forward } else { Done::Rewrite };
-            self.pass(packet, done, &rules, due_ns);
-        }
-        if decision.disposal.is_none() {
+            let edited = self.edited(packet, decision);
+            let mut done = if edited == packet.frame { Done::Forward } else { Done::Rewrite };
+            if decision.hold_ns > 0 {
+                due_ns += signed(decision.hold_ns);
+                done = Done::Hold;
+            } else {
+                due_ns = due_ns.max(self.last_due_ns[packet.direction.index()]);
+                self.last_due_ns[packet.direction.index()] = due_ns;
+            }
+            self.pass(packet, edited.clone(), done, &rules, due_ns);
             for gap in &decision.copies_ns {
-                self.pass(packet, Done::Duplicate, &rules, due_ns + signed(*gap));
+                self.pass(packet, edited.clone(), Done::Duplicate, &rules, due_ns + signed(*gap));
             }
         }
         for (rule, injection) in &decision.resets {
@@ -291,8 +193,8 @@ impl Bridge {
         }
     }
 
-    /// Queues the packet for its way out.
-    fn pass(&mut self, packet: &Packet, done: Done, rules: &str, due_ns: i64) {
+    /// The packet's frame as it goes on, but for what every hop changes.
+    fn edited(&self, packet: &Packet, decision: &Decision) -> Frame {
         let mut frame = packet.frame.clone();
         match packet.view.carried {
             Carried::Tcp(_) if packet.left == packet.view.tuple => {}
@@ -305,12 +207,22 @@ impl Bridge {
                 edit::set_icmp_tuples(&mut frame, packet.left, quoted);
             }
         }
+        for change in &decision.rewrites {
+            rewrite(&mut frame, packet.direction, *change);
+        }
+        frame
+    }
+
+    /// Queues the packet's edited frame for its way out.
+    fn pass(&mut self, packet: &Packet, mut frame: Frame, done: Done, rules: &str, due_ns: i64) {
+        let left = View::read(frame.ethernet()).unwrap_or(packet.view);
         if self.setting.plan.hops > 0 {
             edit::age(&mut frame, self.setting.plan.hops);
         }
         edit::set_destination(&mut frame, host_mac(packet.exit()));
-        let entry = self.note(packet, done, rules, due_ns - packet.at_ns);
-        self.queue.put(Waiting { due_ns, port: packet.exit(), frame, entry: Some(entry) });
+        self.ledger.push(account::entry(packet, &left, done, rules, due_ns - packet.at_ns));
+        let entry = Some(self.ledger.len() - 1);
+        self.queue.put(Waiting { due_ns, port: packet.exit(), frame, entry });
     }
 
     /// Queues a forged frame on its way to the packet's receiver, or back to its sender.
@@ -319,13 +231,9 @@ impl Bridge {
         let back = frame.ethernet()[..6] == host_mac(about.entrance());
         let direction = if back { about.direction.reversed() } else { about.direction };
         let made = Packet { direction, view, left: view.tuple, frame, ..about.clone() };
-        let entry = self.note(&made, Done::Inject, rule, due_ns - about.at_ns);
-        self.queue.put(Waiting { due_ns, port: made.exit(), frame: made.frame, entry: Some(entry) });
-    }
-
-    fn note(&mut self, packet: &Packet, done: Done, rules: &str, delay_ns: i64) -> usize {
-        self.ledger.push(super::account::entry(packet, done, rules, u64::try_from(delay_ns).unwrap_or(0)));
-        self.ledger.len() - 1
+        self.ledger.push(account::entry(&made, &view, Done::Inject, rule, due_ns - about.at_ns));
+        let entry = Some(self.ledger.len() - 1);
+        self.queue.put(Waiting { due_ns, port: made.exit(), frame: made.frame, entry });
     }
 
     /// The path's own delay in a direction.
@@ -337,14 +245,4 @@ impl Bridge {
 /// A span that is known to be short, as a signed number.
 pub(super) fn signed(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
-}
-
-/// Octets of the IP packet as it is on a wire.
-fn wire_ip_len(packet: &Packet) -> usize {
-    match (packet.view.tcp(), packet.frame.gso_size()) {
-        (Some(tcp), size) if size > 0 => {
-            packet.view.ip.len.min(packet.view.ip.header_len + tcp.header_len + usize::from(size))
-        }
-        _ => packet.view.ip.len,
-    }
 }

@@ -2,7 +2,9 @@
 
 use super::connection::{Connection, Connections};
 use crate::rng::Rng;
-use crate::rule::{Action, Count, IcmpMessage, Kind, Match, Payload, RstInjection, Rule, Scope, Trigger};
+use crate::rule::{
+    Action, Count, IcmpMessage, Kind, Match, Payload, Rewrite, RstInjection, Rule, Scope, Trigger,
+};
 use crate::wire::view::{Carried, View};
 use correlate_proto::{Direction, FourTuple, TcpFlags};
 
@@ -41,6 +43,8 @@ pub(crate) struct Decision {
     pub(crate) hold_ns: u64,
     /// Gaps after which further copies are sent.
     pub(crate) copies_ns: Vec<u64>,
+    /// Changes of the header, in order.
+    pub(crate) rewrites: Vec<Rewrite>,
     /// Resets to forge, each with its rule.
     pub(crate) resets: Vec<(&'static str, RstInjection)>,
 }
@@ -178,6 +182,7 @@ impl Armed {
             Action::Hold { probability, extra_us } if self.rng.chance(probability) => {
                 decision.hold_ns += extra_us * 1000;
             }
+            Action::Rewrite(change) => decision.rewrites.push(change),
             Action::InjectRst(injection) => {
                 decision.resets.push((self.rule.name, injection));
                 if injection.trigger == Trigger::Dropped {

@@ -1,6 +1,7 @@
 //! Packets that the middlebox makes itself.
 
-use super::bridge::{Bridge, Packet, signed};
+use super::bridge::{Bridge, signed};
+use super::packet::Packet;
 use crate::rule::{IcmpMessage, RstInjection, Toward, Trigger};
 use crate::topology::host_mac;
 use crate::wire::forge::{BareSegment, icmp_error};

@@ -5,7 +5,9 @@ mod bridge;
 mod connection;
 mod decide;
 mod inject;
+mod packet;
 mod release;
+mod thread;
 mod translate;
 
-pub(crate) use bridge::{Middlebox, Setting};
+pub(crate) use thread::{Middlebox, Setting};

@@ -4,4 +4,5 @@ pub(crate) mod checksum;
 pub(crate) mod edit;
 pub(crate) mod forge;
 pub(crate) mod frame;
+pub(crate) mod rewrite;
 pub(crate) mod view;

@@ -2,11 +2,15 @@
 
 use correlate_proto::{Endpoint, FourTuple, TcpFlags};
 use std::net::IpAddr;
+use std::ops::Range;
 
 pub(crate) const ETHERNET_LEN: usize = 14;
 pub(crate) const TCP: u8 = 6;
 pub(crate) const ICMP: u8 = 1;
 pub(crate) const ICMP_V6: u8 = 58;
+
+/// Kind of the timestamps option (RFC 7323 §3.2).
+const TIMESTAMPS: u8 = 8;
 
 /// The IP header of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +144,7 @@ impl TcpView {
             window: be16(body, 14)?,
             header_len,
             payload_len: segment_len.checked_sub(header_len)?,
-            tsval: timestamp_option(options).and_then(|at| be32(options, at)),
+            tsval: find_option(options, TIMESTAMPS).and_then(|found| be32(options, found.start + 2)),
         })
     }
 
@@ -152,15 +156,20 @@ impl TcpView {
     }
 }
 
-/// Offset of the timestamp value within the options, if the option is there (RFC 7323 §3.2).
-fn timestamp_option(options: &[u8]) -> Option<usize> {
+/// Where an option of this kind lies within the options, its kind and length octets included (RFC 9293 §3.2).
+pub(crate) fn find_option(options: &[u8], kind: u8) -> Option<Range<usize>> {
     let mut at = 0;
     loop {
-        match (options.get(at)?, options.get(at + 1)) {
+        match (*options.get(at)?, options.get(at + 1)) {
             (0, _) => return None,
             (1, _) => at += 1,
-            (8, Some(10)) => return Some(at + 2),
-            (_, Some(len)) if *len >= 2 => at += usize::from(*len),
+            (found, Some(len)) if *len >= 2 => {
+                let end = at + usize::from(*len);
+                if found == kind {
+                    return (end <= options.len()).then_some(at..end);
+                }
+                at = end;
+            }
             _ => return None,
         }
     }

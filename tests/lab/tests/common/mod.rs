@@ -87,15 +87,24 @@ pub(crate) fn key_of_frame(frame: &[u8]) -> Option<Key> {
     Some((ends, word(4), word(8), half(12) & 0xfff, payload, id))
 }
 
-/// The key of a ledger's entry under one of its tuples.
-pub(crate) fn key_of_entry(entry: &Entry, tuple: correlate_proto::FourTuple) -> Key {
+/// The key of a ledger's entry as it came in.
+pub(crate) fn key_as_it_came(entry: &Entry) -> Key {
+    key(entry, entry.came, entry.seq, entry.ack)
+}
+
+/// The key of a ledger's entry as it left.
+pub(crate) fn key_as_it_left(entry: &Entry) -> Key {
+    key(entry, entry.left, entry.seq_left, entry.ack_left)
+}
+
+fn key(entry: &Entry, tuple: correlate_proto::FourTuple, seq: u32, ack: u32) -> Key {
     let last = |addr: std::net::IpAddr| match addr {
         std::net::IpAddr::V4(v4) => v4.octets()[3],
         std::net::IpAddr::V6(v6) => v6.octets()[15],
     };
     let (src, dst) = (tuple.src, tuple.dst);
     let ends = format!("{}:{}>{}:{}", last(src.addr), src.port, last(dst.addr), dst.port);
-    (ends, entry.seq, entry.ack, entry.flags.0, entry.payload_len, entry.ip_id)
+    (ends, seq, ack, entry.flags.0, entry.payload_len, entry.ip_id)
 }
 
 /// Counts of keys.
@@ -120,10 +129,10 @@ pub(crate) fn due_at(ledger: &[Entry], server: Option<usize>) -> Bag {
         }
         let sent_by_host = !matches!(entry.done, Done::Inject | Done::Duplicate);
         if entry.direction == away && sent_by_host {
-            *bag.entry(key_of_entry(entry, entry.came)).or_default() += 1;
+            *bag.entry(key_as_it_came(entry)).or_default() += 1;
         }
         if entry.direction != away && entry.at_out_ns.is_some() {
-            *bag.entry(key_of_entry(entry, entry.left)).or_default() += 1;
+            *bag.entry(key_as_it_left(entry)).or_default() += 1;
         }
     }
     bag
