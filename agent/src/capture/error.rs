@@ -52,4 +52,16 @@ pub enum CaptureError {
         /// The names that exist, joined by commas.
         known: String,
     },
+    /// More interfaces were named than one capture takes.
+    #[error("{given} interfaces are named, and {most} are possible; name none to capture all")]
+    TooManyInterfaces {
+        /// How many were named.
+        given: usize,
+        /// How many are possible.
+        most: usize,
+    },
+    /// The network namespace could not be entered.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Namespace(#[from] crate::host::NamespaceError),
 }

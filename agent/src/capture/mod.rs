@@ -7,6 +7,7 @@ pub mod frame;
 pub mod link;
 pub mod live;
 pub mod reader;
+mod ring;
 
 pub use addresses::AddressBook;
 pub use error::CaptureError;

@@ -112,7 +112,7 @@ fn refusal(refused: Refused, text: &str) -> FilterError {
         Refused::TooLong(len) => Fault::new(
             0,
             text.len(),
-            format!("the filter needs {len} instructions; the kernel takes {}", code::MAX_INSTRUCTIONS),
+            format!("the filter needs {len} instructions; {} are possible", code::MAX_INSTRUCTIONS),
         )
         .help("join addresses to networks and ports to ranges"),
         Refused::TooDeep => {

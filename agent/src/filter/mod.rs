@@ -45,4 +45,4 @@ pub use error::FilterError;
 pub use exclude::Exclusion;
 pub use expression::{DEFAULT_SNAPLEN, Filter};
 pub use link::network_offset;
-pub use program::{Instruction, Program};
+pub use program::{Instruction, MAX_INTERFACES, Program};

@@ -52,9 +52,15 @@ pub(super) mod code {
     pub(in crate::filter) const ETHERTYPE: u32 = 0xffff_f000;
     /// A load from here gives the packet type, of which 4 is "outgoing" (`SKF_AD_OFF + SKF_AD_PKTTYPE`).
     pub(in crate::filter) const PACKET_TYPE: u32 = 0xffff_f004;
-    /// Longest program that the kernel takes (`BPF_MAXINSNS`).
-    pub(in crate::filter) const MAX_INSTRUCTIONS: usize = 4096;
+    /// A load from here gives the interface's index (`SKF_AD_OFF + SKF_AD_IFINDEX`).
+    pub(in crate::filter) const INTERFACE: u32 = 0xffff_f008;
+    /// Longest program. The kernel takes 4,096 (`BPF_MAXINSNS`); the rest is for
+    /// [`super::Program::on_interfaces`].
+    pub(in crate::filter) const MAX_INSTRUCTIONS: usize = 4000;
 }
+
+/// Most interfaces that one capture chooses by name; who wants more captures all.
+pub const MAX_INTERFACES: usize = 64;
 
 /// A compiled filter, for the kernel and for our own interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +89,21 @@ impl Program {
         let Some((ethertype, network)) = network_offset(frame.link, frame.bytes) else { return false };
         let packet = Packet { bytes: frame.bytes, network, ethertype, wire_len: frame.wire_len };
         self.run(&packet) != 0
+    }
+
+    /// The same for the kernel alone: frames of the interfaces with these indices only. At most
+    /// [`MAX_INTERFACES`]; further ones are left out.
+    pub fn on_interfaces(&self, indices: &[u32]) -> Self {
+        let indices = &indices[..indices.len().min(MAX_INTERFACES)];
+        let mut instructions =
+            vec![Instruction { code: code::LD_W_ABS, k: code::INTERFACE, ..Instruction::default() }];
+        for (index, left) in indices.iter().zip((1..=indices.len()).rev()) {
+            let over_the_rest = u8::try_from(left).unwrap_or(u8::MAX);
+            instructions.push(Instruction { code: code::JEQ, jt: over_the_rest, jf: 0, k: *index });
+        }
+        instructions.push(Instruction { code: code::RET, ..Instruction::default() });
+        instructions.extend(&self.instructions);
+        Self::new(instructions)
     }
 
     /// Octets of `packet` to capture, 0 for none.

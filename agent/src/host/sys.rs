@@ -1,0 +1,231 @@
+//! The system calls that tell about a host, each behind a safe function.
+#![expect(
+    unsafe_code,
+    reason = "these calls exist only as C functions; every pointer stays inside its function"
+)]
+
+use std::ffi::{CStr, c_int, c_ulong};
+use std::fs::File;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// A clock of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KernelClock {
+    /// Wall clock: what packets are stamped with.
+    Realtime,
+    /// The oscillator, neither slewed nor stepped.
+    MonotonicRaw,
+}
+
+/// Nanoseconds of `clock`. These clocks exist on every Linux since 2.6.28, so there is no error.
+pub(crate) fn now_ns(clock: KernelClock) -> i64 {
+    let id = match clock {
+        KernelClock::Realtime => libc::CLOCK_REALTIME,
+        KernelClock::MonotonicRaw => libc::CLOCK_MONOTONIC_RAW,
+    };
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a timespec that the call fills.
+    unsafe { libc::clock_gettime(id, &raw mut now) };
+    now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
+}
+
+/// Moves the calling thread into the network namespace that `file` refers to.
+pub(crate) fn enter_network_namespace(file: &File) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    checked(unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) }).map(drop)
+}
+
+/// A datagram socket that is used only to ask about interfaces of its network namespace.
+pub(crate) fn query_socket() -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed; the descriptor is new and owned by nobody else.
+    let fd = checked(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: as above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// One address of one interface, as `getifaddrs` lists them; interfaces without addresses are listed too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InterfaceAddress {
+    pub(crate) name: String,
+    /// Absent for entries of other families.
+    pub(crate) address: Option<IpAddr>,
+    /// The interface is up.
+    pub(crate) up: bool,
+}
+
+/// All interfaces of the calling thread's network namespace with their addresses.
+pub(crate) fn interface_addresses() -> io::Result<Vec<InterfaceAddress>> {
+    let mut head = std::ptr::null_mut();
+    // SAFETY: the call sets `head` to a list that is walked within this function and freed once.
+    checked(unsafe { libc::getifaddrs(&raw mut head) })?;
+    let mut found = Vec::new();
+    let mut at: *const libc::ifaddrs = head;
+    // SAFETY: every entry of the list is valid until `freeifaddrs`, and `ifa_name` is a C string.
+    while let Some(entry) = unsafe { at.as_ref() } {
+        // SAFETY: as above.
+        let name = unsafe { CStr::from_ptr(entry.ifa_name) }.to_string_lossy().into_owned();
+        let up = entry.ifa_flags & libc::IFF_UP.cast_unsigned() != 0;
+        found.push(InterfaceAddress { name, address: address_of(entry.ifa_addr), up });
+        at = entry.ifa_next;
+    }
+    // SAFETY: `head` came from getifaddrs and is freed once.
+    unsafe { libc::freeifaddrs(head) };
+    Ok(found)
+}
+
+fn address_of(address: *const libc::sockaddr) -> Option<IpAddr> {
+    // SAFETY: a non-null address of getifaddrs is as long as its family demands, and unaligned reads are used.
+    unsafe {
+        match i32::from(address.as_ref()?.sa_family) {
+            libc::AF_INET => {
+                let found = address.cast::<libc::sockaddr_in>().read_unaligned();
+                Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(found.sin_addr.s_addr))))
+            }
+            libc::AF_INET6 => {
+                let found = address.cast::<libc::sockaddr_in6>().read_unaligned();
+                Some(IpAddr::V6(Ipv6Addr::from(found.sin6_addr.s6_addr)))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn request(name: &str) -> Option<libc::ifreq> {
+    // SAFETY: an ifreq of zeros is valid: it holds only integers, arrays and a null pointer.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // One octet stays zero: the kernel takes a C string.
+    if name.len() >= request.ifr_name.len() {
+        return None;
+    }
+    for (slot, octet) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *slot = octet.cast_signed();
+    }
+    Some(request)
+}
+
+fn ask(socket: &impl AsRawFd, call: c_ulong, request: &mut libc::ifreq) -> bool {
+    // SAFETY: interface requests take a pointer to an ifreq, which lives through the call. (musl's ioctl takes
+    // the number as int, glibc's as unsigned long.)
+    unsafe { libc::ioctl(socket.as_raw_fd(), call as _, std::ptr::from_mut(request)) == 0 }
+}
+
+/// Kernel index of an interface in the socket's network namespace; absent if there is none of that name.
+pub(crate) fn interface_index(socket: &impl AsRawFd, name: &str) -> Option<u32> {
+    let mut request = request(name)?;
+    // SAFETY: the call fills the index member.
+    ask(socket, libc::SIOCGIFINDEX, &mut request)
+        .then(|| unsafe { request.ifr_ifru.ifru_ifindex }.cast_unsigned())
+}
+
+/// Name of the interface with that index in the socket's network namespace.
+pub(crate) fn interface_name(socket: &impl AsRawFd, index: u32) -> Option<String> {
+    let mut request = request("")?;
+    request.ifr_ifru.ifru_ifindex = index.cast_signed();
+    if !ask(socket, libc::SIOCGIFNAME, &mut request) {
+        return None;
+    }
+    let octets: Vec<u8> =
+        request.ifr_name.iter().map(|c| c.cast_unsigned()).take_while(|c| *c != 0).collect();
+    Some(String::from_utf8_lossy(&octets).into_owned())
+}
+
+/// Largest packet that the interface sends, in octets.
+pub(crate) fn interface_mtu(socket: &impl AsRawFd, name: &str) -> Option<u32> {
+    let mut request = request(name)?;
+    // SAFETY: the call fills the mtu member.
+    ask(socket, libc::SIOCGIFMTU, &mut request).then(|| unsafe { request.ifr_ifru.ifru_mtu }.cast_unsigned())
+}
+
+/// Hardware type of an interface (`ARPHRD_…`).
+pub(crate) fn interface_hardware(socket: &impl AsRawFd, name: &str) -> Option<u16> {
+    let mut request = request(name)?;
+    // SAFETY: the call fills the hardware address member, whose family is the type.
+    ask(socket, libc::SIOCGIFHWADDR, &mut request).then(|| unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
+}
+
+/// The single number that an ethtool command of `linux/ethtool.h` gives; absent if the driver has no answer.
+pub(crate) fn ethtool_value(socket: &impl AsRawFd, name: &str, command: u32) -> Option<u32> {
+    let mut value = [command, 0u32];
+    let mut request = request(name)?;
+    request.ifr_ifru.ifru_data = value.as_mut_ptr().cast();
+    ask(socket, libc::SIOCETHTOOL, &mut request).then_some(value[1])
+}
+
+/// How the kernel disciplines its clock (adjtimex(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Discipline {
+    /// No service keeps the clock.
+    pub(crate) unsynchronised: bool,
+    /// Largest error by the service's own estimate, in microseconds.
+    pub(crate) max_error_us: i64,
+    /// What is being slewed away, in nanoseconds.
+    pub(crate) offset_ns: i64,
+    /// Rate correction in units of 2⁻¹⁶ ppm.
+    pub(crate) frequency: i64,
+}
+
+/// The state of the clock's discipline.
+pub(crate) fn clock_discipline() -> io::Result<Discipline> {
+    // SAFETY: a timex of zeros is valid and asks for nothing to be changed.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the call fills `state`.
+    checked(unsafe { libc::adjtimex(&raw mut state) })?;
+    let scale = if state.status & libc::STA_NANO != 0 { 1 } else { 1000 };
+    Ok(Discipline {
+        unsynchronised: state.status & libc::STA_UNSYNC != 0,
+        max_error_us: state.maxerror,
+        offset_ns: state.offset * scale,
+        frequency: state.freq,
+    })
+}
+
+/// A timer that tells when the wall clock is set: its read fails with `ECANCELED` then (`timerfd_create(2)`).
+pub(crate) fn clock_set_timer() -> io::Result<OwnedFd> {
+    let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+    // SAFETY: no memory is passed; the descriptor is new and owned by nobody else.
+    let fd = checked(unsafe { libc::timerfd_create(libc::CLOCK_REALTIME, flags) })?;
+    // SAFETY: as above.
+    let timer = unsafe { OwnedFd::from_raw_fd(fd) };
+    arm(&timer)?;
+    Ok(timer)
+}
+
+fn arm(timer: &OwnedFd) -> io::Result<()> {
+    // Far enough that it never fires, and within what a 64-bit kernel takes.
+    let never = libc::timespec { tv_sec: 1 << 33, tv_nsec: 0 };
+    let once = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: never };
+    let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
+    // SAFETY: `once` lives through the call, and no old value is asked for.
+    let status =
+        unsafe { libc::timerfd_settime(timer.as_raw_fd(), flags, &raw const once, std::ptr::null_mut()) };
+    match checked(status) {
+        // Armed all the same: the clock was set since the last time.
+        Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Whether the wall clock was set since this was asked last.
+pub(crate) fn clock_was_set(timer: &OwnedFd) -> bool {
+    let mut count = 0u64;
+    // SAFETY: the call writes at most eight octets to `count`.
+    let read = unsafe { libc::read(timer.as_raw_fd(), (&raw mut count).cast(), 8) };
+    let set = read < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ECANCELED);
+    if set {
+        // A timer that cannot be armed again says "not set" from then on; the samples still show the step.
+        let _ = arm(timer);
+    }
+    set
+}
+
+/// The effective user id.
+pub(crate) fn effective_user() -> u32 {
+    // SAFETY: the call has no arguments and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+fn checked(status: c_int) -> io::Result<c_int> {
+    if status < 0 { Err(io::Error::last_os_error()) } else { Ok(status) }
+}
