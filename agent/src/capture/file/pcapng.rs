@@ -82,6 +82,7 @@ impl Pcapng {
     fn next_block(&mut self, input: &mut Buffer) -> Result<Block, Stop> {
         loop {
             let Some(head) = input.head::<8>()? else {
+                self.blocks += 1;
                 return Err(if input.peek().is_empty() { Stop::End } else { self.cut() });
             };
             self.blocks += 1;
@@ -232,7 +233,7 @@ impl Pcapng {
 
     #[cold]
     fn cut(&self) -> Stop {
-        Stop::Early(format!("the file is cut in block {}", self.blocks.max(1)))
+        Stop::Early(format!("the file is cut in block {}", self.blocks))
     }
 }
 
