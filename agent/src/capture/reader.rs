@@ -157,3 +157,75 @@ fn wanted(
         Record::IcmpError(error) => quote_filter.as_mut().is_none_or(|matches| matches(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::CaptureFile;
+    use etherparse::PacketBuilder;
+
+    /// Four raw IPv4 packets: TCP to ports 80 and 81, UDP, and an ICMP error that quotes the first.
+    fn file() -> CaptureFile {
+        let tcp = |port: u16| {
+            let mut bytes = Vec::new();
+            let builder = PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(4_000, port, 1, 2);
+            builder.write(&mut bytes, b"abc").unwrap();
+            bytes
+        };
+        let mut udp = Vec::new();
+        PacketBuilder::ipv4([10, 0, 0, 3], [10, 0, 0, 4], 64).udp(5, 6).write(&mut udp, b"x").unwrap();
+        let quote = [&[3, 1, 0, 0, 0, 0, 0, 0][..], &tcp(80)[..28]].concat();
+        let head = [0x45, 0, 0, 56, 0, 0, 0, 0, 60, 1, 0, 0, 10, 0, 0, 9, 10, 0, 0, 1];
+        let mut bytes =
+            [&[0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 4, 0, 101, 0, 0, 0]].concat();
+        for packet in [tcp(80), tcp(81), udp, [&head[..], &quote].concat()] {
+            let len = u32::try_from(packet.len()).unwrap().to_le_bytes();
+            bytes.extend([&[0; 8][..], &len, &len, &packet].concat());
+        }
+        CaptureFile::from_reader("test.pcap", Box::new(std::io::Cursor::new(bytes))).unwrap()
+    }
+
+    fn ports(batch: &[Record]) -> Vec<Option<u16>> {
+        let port = |record: &Record| match record {
+            Record::Segment(segment) => Some(segment.tuple.dst.port),
+            Record::IcmpError(_) => None,
+        };
+        batch.iter().map(port).collect()
+    }
+
+    #[test]
+    fn batches_are_filled_to_their_size_and_everything_is_counted() {
+        let mut reader = Reader::new(file());
+        let mut batch = Vec::new();
+        assert_eq!(reader.fill(&mut batch, 2).unwrap(), Fill::More);
+        assert_eq!(ports(&batch), [Some(80), Some(81)]);
+        assert_eq!(reader.fill(&mut batch, 9).unwrap(), Fill::End);
+        assert_eq!(ports(&batch), [Some(80), Some(81), None]);
+        let stats = reader.stats();
+        assert_eq!((stats.frames, stats.skipped), (4, BTreeMap::from([("not TCP".to_owned(), 1)])));
+        let addresses: Vec<_> = stats.addresses_seen.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.9"]);
+    }
+
+    #[test]
+    fn a_filter_chooses_segments_and_its_own_hook_chooses_errors() {
+        let to_port_81 = |frame: &Frame<'_>| frame.bytes[22..24] == [0, 81];
+        let mut reader = Reader::new(file()).with_filter(Box::new(to_port_81));
+        let mut batch = Vec::new();
+        assert_eq!(reader.fill(&mut batch, 9).unwrap(), Fill::End);
+        assert_eq!(ports(&batch), [Some(81), None], "errors are kept unless the hook refuses them");
+        assert_eq!(reader.stats().skipped.get(NOT_MATCHED), Some(&1));
+
+        let refuse = |error: &IcmpError| error.quoted.dst.port == 81;
+        let mut reader =
+            Reader::new(file()).with_filter(Box::new(to_port_81)).with_quote_filter(Box::new(refuse));
+        batch.clear();
+        assert_eq!(reader.fill(&mut batch, 9).unwrap(), Fill::End);
+        assert_eq!(ports(&batch), [Some(81)]);
+        assert_eq!(
+            reader.stats().addresses_seen.len(),
+            5,
+            "filtered frames still prove that hosts were heard"
+        );
+    }
+}

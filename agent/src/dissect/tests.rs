@@ -62,14 +62,14 @@ pub(super) fn ipv4_around(protocol: u8, rest: &[u8]) -> Vec<u8> {
 pub(super) fn segment(frame: &Frame<'_>) -> Segment {
     match dissect(frame) {
         Dissected::Record(Record::Segment(segment)) => segment,
-        other => panic!("no segment: {other:?}"),
+        other @ (Dissected::Record(_) | Dissected::Skipped(_)) => panic!("no segment: {other:?}"),
     }
 }
 
 pub(super) fn icmp_error(bytes: &[u8]) -> IcmpError {
     match dissect(&frame(LinkType::Ethernet, bytes)) {
         Dissected::Record(Record::IcmpError(error)) => error,
-        other => panic!("no ICMP error: {other:?}"),
+        other @ (Dissected::Record(_) | Dissected::Skipped(_)) => panic!("no ICMP error: {other:?}"),
     }
 }
 

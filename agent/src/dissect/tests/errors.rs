@@ -1,4 +1,4 @@
-//! ICMP and ICMPv6 errors.
+//! Errors of ICMP for IPv4 and IPv6.
 
 use super::{CLIENT, SEQ, SERVER, ethernet, frame, icmp_error, ipv4_around, ipv4_tcp, ipv6_tcp, skipped};
 use crate::capture::LinkType;

@@ -50,7 +50,7 @@ fn interfaces_have_their_own_link_resolution_and_offset() {
             0,
             &[option(order, 2, b"any"), option(order, 14, &order.u64(1_000))],
         ));
-        file.extend(interface(order, 101, 0, &[option(order, 9, &[0x80 | 20])]));
+        file.extend(interface(order, 101, 0, &[option(order, 9, &[0x94])]));
         file.extend(packet(order, 0, 1_700_000_000_000_000_007, &[option(order, 2, &order.u32(2))]));
         file.extend(packet(order, 1, 2_000_001, &[option(order, 2, &order.u32(1))]));
         file.extend(packet(order, 2, 3 << 19, &[]));

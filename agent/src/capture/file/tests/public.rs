@@ -49,9 +49,9 @@ fn every_file_gives_records_or_a_clear_error() {
         let (mut batch, mut records) = (Vec::new(), 0);
         loop {
             batch.clear();
-            let fill = reader.fill(&mut batch, 500).unwrap();
+            let progress = reader.fill(&mut batch, 500).unwrap();
             records += batch.len() as u64;
-            if fill == Fill::End {
+            if progress == Fill::End {
                 break;
             }
         }
