@@ -30,16 +30,16 @@ impl PcapWriter {
         Ok(Self { out, snaplen, len: HEADER_LEN })
     }
 
-    /// Writes one frame, cut to the snaplen. Stamps before 1970 or after 2106 are held at those ends.
-    pub(crate) fn write(&mut self, at_ns: i64, frame: &[u8]) -> io::Result<()> {
+    /// Writes one frame of `wire_len` octets, of which `frame` has been captured, cut to the snaplen. Stamps before 1970 or after 2106 are held at those ends.
+    pub(crate) fn write(&mut self, at_ns: i64, frame: &[u8], wire_len: usize) -> io::Result<()> {
         let at_ns = at_ns.max(0);
         let seconds = u32::try_from(at_ns / 1_000_000_000).unwrap_or(u32::MAX);
         let nanoseconds = u32::try_from(at_ns % 1_000_000_000).unwrap_or(0);
         let kept = &frame[..frame.len().min(self.snaplen)];
-        for field in [seconds, nanoseconds, length(kept), length(frame)] {
+        for field in [seconds, nanoseconds, length(kept.len()), length(wire_len)] {
             self.out.write_all(&field.to_le_bytes())?;
         }
-        self.len += RECORD_HEADER_LEN + u64::from(length(kept));
+        self.len += RECORD_HEADER_LEN + u64::from(length(kept.len()));
         self.out.write_all(kept)
     }
 
@@ -55,6 +55,6 @@ impl PcapWriter {
     }
 }
 
-fn length(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+fn length(octets: usize) -> u32 {
+    u32::try_from(octets).unwrap_or(u32::MAX)
 }

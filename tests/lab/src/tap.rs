@@ -4,7 +4,7 @@ use crate::error::LabError;
 use crate::pcap::PcapWriter;
 use crate::rng::Rng;
 use crate::sys::packet::{PacketSocket, Purpose, now_ns};
-use crate::sys::ring::Slots;
+use crate::sys::ring::{Slot, Slots};
 use crate::sys::wait::{is_readable, readable};
 use crate::topology::Host;
 use std::collections::VecDeque;
@@ -118,9 +118,11 @@ impl Tap {
             TapInterface::Spare => host.spare,
         };
         let (plan, path) = (plan.clone(), path.to_owned());
+        // What is cut anyway needs no room; many small slots are safer than few large ones.
+        let slots = if plan.snaplen <= SMALL_SNAPLEN { Slots::Frames } else { slots };
         let (ready, is_ready) = mpsc::channel();
         let work = move || {
-            let socket = PacketSocket::open(interface, Purpose::Tap, slots)?;
+            let socket = PacketSocket::open(interface, Purpose::Tap { snaplen: plan.snaplen }, slots)?;
             let writer = PcapWriter::create(&path, plan.snaplen)?;
             let _ = ready.send(());
             let recorder = Recorder::new(plan, writer, path, seed);
@@ -163,13 +165,16 @@ fn capture(mut socket: PacketSocket, mut recorder: Recorder, wake: &PipeReader) 
         readable(&[socket.as_fd(), wake.as_fd()], None)?;
         // Asked before the queue is emptied, so that what came before the stop is still recorded.
         stopping = is_readable(wake.as_fd())?;
-        while let Some(taken) = socket.take(|at_ns, frame| recorder.take(at_ns, frame)) {
+        while let Some(taken) = socket.take(|slot| recorder.take(&slot)) {
             taken?;
         }
     }
     recorder.outcome.drops = socket.take_drops()?;
     Ok(recorder)
 }
+
+/// Up to this snaplen, in octets, cut super-packets fit a slot for wire frames.
+const SMALL_SNAPLEN: usize = 1_600;
 
 /// How many packets can be taken out of a recording again.
 const REVOCABLE: usize = 1024;
@@ -192,7 +197,8 @@ impl Recorder {
         Self { plan, writer, rng: Rng::new(seed, 0x7461_7000), outcome, last: VecDeque::new() }
     }
 
-    fn take(&mut self, at_ns: i64, frame: &[u8]) -> io::Result<()> {
+    fn take(&mut self, slot: &Slot<'_>) -> io::Result<()> {
+        let (at_ns, frame, wire_len) = (slot.at_ns, slot.bytes, slot.wire_len);
         let origin_ns = self.outcome.clock_origin_ns;
         let since = |ms: u64| origin_ns.saturating_add(i64::try_from(ms * 1_000_000).unwrap_or(i64::MAX));
         let in_time = at_ns >= since(self.plan.start_ms) || self.plan.start_ms == 0;
@@ -202,7 +208,7 @@ impl Recorder {
         }
         if self.rng.chance(self.plan.miss) {
             let after_packet = self.outcome.recorded;
-            self.outcome.omitted.push(Omitted { after_packet, at_ns, wire_len: frame.len() });
+            self.outcome.omitted.push(Omitted { after_packet, at_ns, wire_len });
             return Ok(());
         }
         self.outcome.recorded += 1;
@@ -210,7 +216,7 @@ impl Recorder {
             self.last.pop_front();
         }
         self.last.push_back((at_ns, self.writer.len()));
-        self.writer.write(self.plan.clock.shows(at_ns, origin_ns), frame)
+        self.writer.write(self.plan.clock.shows(at_ns, origin_ns), frame, wire_len)
     }
 
     fn finish(mut self, until_ns: i64) -> io::Result<TapOutcome> {

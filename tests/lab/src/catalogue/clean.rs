@@ -74,7 +74,7 @@ fn bulk_offload() -> Scenario {
         "megabytes both ways, with segmentation left to the hardware",
         "The path only delays, but the captures show super-packets of up to 64 KiB with unfinished checksums, cut \
          at different places at each end. Compared packet by packet, nearly everything would look lost.",
-        Traffic::new(vec![Flow::new(8080, &[Step::Exchange(4 * MB, 4 * MB)]).times(2, Pace::Concurrent(5))]),
+        Traffic::new(vec![Flow::new(8080, &[Step::Exchange(3 * MB, 3 * MB)]).times(2, Pace::Concurrent(5))]),
     );
     scenario.offloads = Offloads::On;
     scenario

@@ -103,7 +103,7 @@ impl Bridge {
         let mut busy = false;
         for port in 0..self.sockets.len() {
             for turn in 1..=FRAMES_PER_TURN {
-                let taken = self.sockets[port].take(|at_ns, bytes| (at_ns, Frame::received(bytes)));
+                let taken = self.sockets[port].take(|slot| (slot.at_ns, Frame::received(slot.bytes)));
                 let Some((at_ns, frame)) = taken else { break };
                 if let Some(frame) = frame {
                     self.handle(port, at_ns, frame);

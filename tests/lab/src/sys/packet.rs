@@ -1,7 +1,8 @@
 //! `AF_PACKET` sockets bound to one interface (packet(7)).
 
 use super::option::{check, read, set};
-use super::ring::{Ring, Slots};
+use super::ring::{Ring, Slot, Slots};
+use socket2::SockFilter;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -15,8 +16,8 @@ pub(crate) const VNET_LEN: usize = 10;
 pub(crate) enum Purpose {
     /// Sends and receives; offload metadata travels before each frame; outgoing frames are not heard.
     Bridge,
-    /// Only listens, to both directions.
-    Tap,
+    /// Only listens, to both directions, to so many octets of each frame.
+    Tap { snaplen: usize },
 }
 
 /// A raw socket on one interface.
@@ -47,19 +48,27 @@ impl PacketSocket {
             set(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_VNET_HDR, &on)?;
             set(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &on)?;
         }
+        if let Purpose::Tap { snaplen } = purpose {
+            let most = u32::try_from(snaplen).unwrap_or(u32::MAX);
+            // BPF: ret #snaplen.
+            socket2::SockRef::from(&fd).attach_filter(&[SockFilter::new(0x06, 0, 0, most)])?;
+        }
         let ring = Ring::attach(fd.as_fd(), slots)?;
         bind(fd.as_fd(), interface)?;
         Ok(Self { fd, ring, purpose, cut: 0 })
     }
 
-    /// Hands the next frame to `take` with its stamp (ns, `CLOCK_REALTIME`), behind its `virtio_net_hdr` where the
-    /// socket is a bridge's; `None` if nothing waits.
-    pub(crate) fn take<T>(&mut self, take: impl FnOnce(i64, &[u8]) -> T) -> Option<T> {
-        let before = if self.purpose == Purpose::Bridge { VNET_LEN } else { 0 };
+    /// Hands the next frame to `take`, behind its `virtio_net_hdr` where the socket is a bridge's; `None` if nothing
+    /// waits.
+    pub(crate) fn take<T>(&mut self, take: impl FnOnce(Slot<'_>) -> T) -> Option<T> {
+        let (before, wanted) = match self.purpose {
+            Purpose::Bridge => (VNET_LEN, usize::MAX),
+            Purpose::Tap { snaplen } => (0, snaplen),
+        };
         let cut = &mut self.cut;
         self.ring.take(before, |slot| {
-            *cut += u64::from(slot.cut);
-            take(slot.at_ns, slot.bytes)
+            *cut += u64::from(slot.kept_len < slot.wire_len.min(wanted));
+            take(slot)
         })
     }
 

@@ -7,18 +7,12 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Octets of a ring in all.
-const RING_LEN: usize = 16 << 20;
-
-/// Octets of the kernel's allocations, of which the ring consists; a multiple of every slot size and page size.
-const BLOCK_LEN: usize = 128 << 10;
-
 /// How large the frames are that a ring must take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slots {
-    /// Wire frames of up to 1514 octets: 8192 of them.
+    /// Wire frames of up to 1514 octets, or longer ones cut: 8192 of them in 16 MiB.
     Frames,
-    /// Super-packets of up to 64 KiB: 128 of them.
+    /// Super-packets of up to 64 KiB: 700 of them in 50 MiB.
     SuperPackets,
 }
 
@@ -26,9 +20,32 @@ impl Slots {
     /// Octets of one slot: the frame, and what the kernel puts before it.
     const fn len(self) -> usize {
         match self {
-            Self::Frames => 2048,
-            Self::SuperPackets => BLOCK_LEN,
+            Self::Frames => 2 << 10,
+            Self::SuperPackets => 72 << 10,
         }
+    }
+
+    /// Slots in each of the kernel's allocations, which are whole pages and waste little of a power of two.
+    const fn per_block(self) -> usize {
+        match self {
+            Self::Frames => 64,
+            Self::SuperPackets => 7,
+        }
+    }
+
+    const fn blocks(self) -> usize {
+        match self {
+            Self::Frames => 128,
+            Self::SuperPackets => 100,
+        }
+    }
+
+    const fn count(self) -> usize {
+        self.per_block() * self.blocks()
+    }
+
+    const fn ring_len(self) -> usize {
+        self.len() * self.count()
     }
 }
 
@@ -36,7 +53,7 @@ impl Slots {
 #[derive(Debug)]
 pub(crate) struct Ring {
     start: NonNull<u8>,
-    slot_len: usize,
+    slots: Slots,
     next: usize,
 }
 
@@ -50,8 +67,10 @@ pub(crate) struct Slot<'a> {
     pub(crate) at_ns: i64,
     /// The frame, with the asked number of octets before it.
     pub(crate) bytes: &'a [u8],
-    /// The slot was too small for the whole frame.
-    pub(crate) cut: bool,
+    /// Octets of the frame on the link, of which a filter or the slot may have cut the end.
+    pub(crate) wire_len: usize,
+    /// Octets of it that were kept.
+    pub(crate) kept_len: usize,
 }
 
 impl Ring {
@@ -61,29 +80,29 @@ impl Ring {
         set(fd, libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
         let number = |count: usize| u32::try_from(count).map_err(io::Error::other);
         let request = libc::tpacket_req {
-            tp_block_size: number(BLOCK_LEN)?,
-            tp_block_nr: number(RING_LEN / BLOCK_LEN)?,
+            tp_block_size: number(slots.len() * slots.per_block())?,
+            tp_block_nr: number(slots.blocks())?,
             tp_frame_size: number(slots.len())?,
-            tp_frame_nr: number(RING_LEN / slots.len())?,
+            tp_frame_nr: number(slots.count())?,
         };
         set(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new shared mapping of the ring that was just made, of exactly its length.
         let start = unsafe {
-            libc::mmap(std::ptr::null_mut(), RING_LEN, access, libc::MAP_SHARED, fd.as_raw_fd(), 0)
+            libc::mmap(std::ptr::null_mut(), slots.ring_len(), access, libc::MAP_SHARED, fd.as_raw_fd(), 0)
         };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("the ring is mapped at 0"))?;
-        Ok(Self { start, slot_len: slots.len(), next: 0 })
+        Ok(Self { start, slots, next: 0 })
     }
 
     /// Hands the next frame to `take` and its slot back to the kernel; `None` if there is none. `before` octets
     /// in front of the frame, where the kernel puts a `virtio_net_hdr` if asked to, are handed over too.
     pub(crate) fn take<T>(&mut self, before: usize, take: impl FnOnce(Slot<'_>) -> T) -> Option<T> {
         // SAFETY: `next` is always below the number of slots, so the slot lies within the mapping.
-        let slot = unsafe { self.start.add(self.next * self.slot_len) };
+        let slot = unsafe { self.start.add(self.next * self.slots.len()) };
         // SAFETY: a slot is aligned to 16 octets and begins with its 32-bit status, which the kernel writes
         // concurrently: so it is only read and written atomically.
         let status = unsafe { AtomicU32::from_ptr(slot.cast().as_ptr()) };
@@ -92,15 +111,20 @@ impl Ring {
         }
         // SAFETY: the status says that the slot is ours; the kernel has filled in the header.
         let header = unsafe { slot.cast::<libc::tpacket2_hdr>().read() };
-        let start = usize::from(header.tp_mac).saturating_sub(before).min(self.slot_len);
-        let len = usize::try_from(header.tp_snaplen).unwrap_or(0).saturating_add(before);
-        let len = len.min(self.slot_len - start);
+        let start = usize::from(header.tp_mac).saturating_sub(before).min(self.slots.len());
+        let len = octets(header.tp_snaplen).saturating_add(before);
+        let len = len.min(self.slots.len() - start);
         // SAFETY: within the slot by the lines above, initialised memory, and ours until the status changes.
         let bytes = unsafe { std::slice::from_raw_parts(slot.as_ptr().add(start), len) };
         let at_ns = i64::from(header.tp_sec) * 1_000_000_000 + i64::from(header.tp_nsec);
-        let taken = take(Slot { at_ns, bytes, cut: header.tp_snaplen < header.tp_len });
+        let taken = take(Slot {
+            at_ns,
+            bytes,
+            wire_len: octets(header.tp_len),
+            kept_len: len.saturating_sub(before),
+        });
         status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.next = (self.next + 1) % (RING_LEN / self.slot_len);
+        self.next = (self.next + 1) % self.slots.count();
         Some(taken)
     }
 }
@@ -108,6 +132,10 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: the mapping of `attach`, which nothing refers to any more.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), RING_LEN) };
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.slots.ring_len()) };
     }
+}
+
+fn octets(len: u32) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
 }

@@ -6,17 +6,19 @@
     reason = "this is test code, only not in a test function"
 )]
 
-use correlate_lab::{Done, Entry, LabError, Outcome, Protocol, Scenario, record};
+use correlate_lab::{Done, Entry, LabError, Offloads, Outcome, Protocol, Scenario, record};
 use correlate_proto::Direction;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Runs a scenario with whole frames captured; `None`, with a word why, where the kernel forbids it.
+/// Runs a scenario with whole frames captured, super-packets excepted; `None`, with a word why, where the kernel
+/// forbids it.
 pub(crate) fn run(scenario: &Scenario, seed: u64) -> Option<Outcome> {
     let mut scenario = scenario.clone();
-    scenario.client_tap.snaplen = 1 << 17;
-    for tap in &mut scenario.server_taps {
-        tap.snaplen = 1 << 17;
+    if scenario.offloads == Offloads::Off {
+        for tap in scenario.server_taps.iter_mut().chain([&mut scenario.client_tap]) {
+            tap.snaplen = 1_600;
+        }
     }
     let folder = scratch(scenario.name, seed);
     match record(&scenario, seed, &folder) {
