@@ -1,1 +1,24 @@
-//! placeholder
+//! Sessions of `correlate`: agents are told what to capture, what they send is recorded before it is
+//! acknowledged, and the recording is what the engine reads, live or years later.
+
+mod arrivals;
+mod body;
+pub mod embedded;
+mod feeding;
+mod recorder;
+pub mod recording;
+mod registry;
+pub mod replay;
+mod service;
+pub mod session;
+
+pub use embedded::{Connector, Embedded};
+pub use recording::{Recording, RecordingError};
+pub use replay::{ReplayError, replay};
+pub use session::{
+    EndCause, Failure, Outcome, PointProgress, PointSpec, SessionEvent, SessionHandle, SessionOptions,
+    SessionProgress, StartError, Timeouts,
+};
+
+#[cfg(test)]
+mod tests;

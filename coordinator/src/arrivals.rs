@@ -1,0 +1,94 @@
+//! What has arrived of each capture point: the meeting place of recorder, uploads and feed. Bounded: it holds
+//! positions, the batches themselves wait in the recording.
+
+use correlate_proto::{CapturePointId, Local, Timestamp};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// How far a capture point has delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Arrived {
+    /// Number of the newest recorded batch; 0: none.
+    pub(crate) recorded_through: u64,
+    /// The newest heartbeat: everything up to the stamp is in batches up to the number.
+    pub(crate) heartbeat: Option<(u64, Timestamp<Local>)>,
+    /// Nothing follows.
+    pub(crate) ended: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    points: Vec<Arrived>,
+    aborted: bool,
+}
+
+/// Shared between the threads of a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrivals(Arc<(Mutex<State>, Condvar)>);
+
+impl Arrivals {
+    /// Nothing has arrived of so many points.
+    pub(crate) fn new(points: usize) -> Self {
+        let state = State { points: vec![Arrived::default(); points], aborted: false };
+        Self(Arc::new((Mutex::new(state), Condvar::new())))
+    }
+
+    /// Everything has arrived: for replaying a recording.
+    pub(crate) fn complete(recorded_through: &[u64]) -> Self {
+        let arrivals = Self::new(recorded_through.len());
+        for (arrived, through) in arrivals.lock().points.iter_mut().zip(recorded_through) {
+            *arrived = Arrived { recorded_through: *through, heartbeat: None, ended: true };
+        }
+        arrivals
+    }
+
+    pub(crate) fn recorded(&self, point: CapturePointId, through: u64) {
+        self.change(point, |arrived| arrived.recorded_through = arrived.recorded_through.max(through));
+    }
+
+    pub(crate) fn heartbeat(&self, point: CapturePointId, sequence: u64, watermark: Timestamp<Local>) {
+        self.change(point, |arrived| arrived.heartbeat = Some((sequence, watermark)));
+    }
+
+    pub(crate) fn ended(&self, point: CapturePointId) {
+        self.change(point, |arrived| arrived.ended = true);
+    }
+
+    /// Whoever waits shall give up.
+    pub(crate) fn abort(&self) {
+        self.lock().aborted = true;
+        self.0.1.notify_all();
+    }
+
+    /// How far `point` is.
+    pub(crate) fn of(&self, point: CapturePointId) -> Arrived {
+        self.lock().points.get(usize::from(point.0)).copied().unwrap_or_default()
+    }
+
+    /// Waits until `point` is other than `known`; `None` if the session was aborted.
+    pub(crate) fn wait_for_news(&self, point: CapturePointId, known: &Arrived) -> Option<Arrived> {
+        let place = usize::from(point.0);
+        let mut state = self.lock();
+        loop {
+            if state.aborted {
+                return None;
+            }
+            let now = state.points.get(place).copied()?;
+            if now != *known {
+                return Some(now);
+            }
+            state = self.0.1.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn change(&self, point: CapturePointId, change: impl FnOnce(&mut Arrived)) {
+        if let Some(arrived) = self.lock().points.get_mut(usize::from(point.0)) {
+            change(arrived);
+        }
+        self.0.1.notify_all();
+    }
+
+    /// No code panics while it holds the lock, so the state is whole even if it is poisoned.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

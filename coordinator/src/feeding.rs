@@ -1,0 +1,237 @@
+//! From the recording into the engine.
+//!
+//! Live and replay run the same code over the same file: the consumer says which point it waits for, and that
+//! point's next batch is read. Only waiting differs. What is no record (counters, clock samples) is handed over
+//! at the end, in the order of its stamps, so that the time of its arrival changes nothing.
+
+use crate::arrivals::{Arrivals, Arrived};
+use crate::body::BatchOpener;
+use crate::recording::{RecordedPoint, Recording, RecordingError, SessionMeta};
+use correlate_engine::{Config, Correlator, Event, Feed, Progress};
+use correlate_proto::report::Report;
+use correlate_proto::{
+    CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Span, Timestamp,
+};
+
+/// What takes in a session's records; the engine behind its [`Feed`].
+pub(crate) trait Consumer {
+    /// The point whose records or watermark are needed next; `None` once all have ended.
+    fn waiting_for(&self) -> Option<CapturePointId>;
+    /// The point's next records; an empty vector is left.
+    fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>);
+    /// The point has delivered everything up to here.
+    fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>);
+    /// The point has delivered all there is.
+    fn end(&mut self, point: CapturePointId);
+    /// The next event.
+    fn poll(&mut self) -> Option<Event>;
+    /// Where the consumer stands.
+    fn progress(&self) -> Progress;
+    /// All records are in; the rest follows.
+    fn conclude(self: Box<Self>) -> Box<dyn Conclusion>;
+}
+
+/// What takes in a session's counters and clocks, and judges.
+pub(crate) trait Conclusion {
+    fn push_stats(&mut self, point: CapturePointId, stats: PointStats);
+    fn push_clock(&mut self, point: CapturePointId, sample: ClockSample);
+    fn push_counters(&mut self, point: CapturePointId, counters: HostCounters);
+    fn poll(&mut self) -> Option<Event>;
+    fn finish(self: Box<Self>) -> Report;
+}
+
+/// Makes the consumer of a session.
+pub(crate) type MakeConsumer = Box<dyn FnOnce(&SessionMeta, &[RecordedPoint]) -> Box<dyn Consumer> + Send>;
+
+/// The engine.
+pub(crate) fn engine(meta: &SessionMeta, points: &[RecordedPoint]) -> Box<dyn Consumer> {
+    let config = Config {
+        tool_version: meta.tool_version.clone(),
+        session_id: meta.session.clone(),
+        filter: meta.filter.clone(),
+        ..Config::default()
+    };
+    let correlator = Correlator::new(config, points.iter().map(|point| point.point.clone()).collect());
+    let offsets: Vec<Span> = points.iter().map(|point| point.rough_offset).collect();
+    Box::new(Feed::new(correlator, offsets))
+}
+
+impl Consumer for Feed {
+    fn waiting_for(&self) -> Option<CapturePointId> {
+        Self::waiting_for(self)
+    }
+
+    fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>) {
+        Self::push_batch(self, point, records);
+    }
+
+    fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
+        Self::advance(self, point, watermark);
+    }
+
+    fn end(&mut self, point: CapturePointId) {
+        Self::end(self, point);
+    }
+
+    fn poll(&mut self) -> Option<Event> {
+        self.correlator().poll()
+    }
+
+    fn progress(&self) -> Progress {
+        Self::progress(self)
+    }
+
+    fn conclude(self: Box<Self>) -> Box<dyn Conclusion> {
+        Box::new(self.into_correlator())
+    }
+}
+
+impl Conclusion for Correlator {
+    fn push_stats(&mut self, point: CapturePointId, stats: PointStats) {
+        Self::push_stats(self, point, stats);
+    }
+
+    fn push_clock(&mut self, point: CapturePointId, sample: ClockSample) {
+        Self::push_clock(self, point, sample);
+    }
+
+    fn push_counters(&mut self, point: CapturePointId, counters: HostCounters) {
+        Self::push_counters(self, point, counters);
+    }
+
+    fn poll(&mut self) -> Option<Event> {
+        Self::poll(self)
+    }
+
+    fn finish(self: Box<Self>) -> Report {
+        Self::finish(*self)
+    }
+}
+
+/// What a feed tells while it runs.
+pub(crate) trait Observer {
+    /// The consumer has something to say.
+    fn event(&mut self, event: Event);
+    /// A point's batches up to this number were read.
+    fn read(&mut self, point: CapturePointId, sequence: u64, progress: Progress);
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FeedError {
+    /// The session was aborted.
+    #[error("aborted")]
+    Aborted,
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+}
+
+/// Feeds what is recorded, as it arrives, until every point has ended; then judges.
+pub(crate) fn run(
+    recording: &Recording,
+    points: &[RecordedPoint],
+    arrivals: &Arrivals,
+    mut consumer: Box<dyn Consumer>,
+    observer: &mut dyn Observer,
+) -> Result<Report, FeedError> {
+    let mut fed = vec![Fed::default(); points.len()];
+    let mut opener = BatchOpener::new();
+    while let Some(point) = consumer.waiting_for() {
+        let place = usize::from(point.0);
+        let Some(fed) = fed.get_mut(place) else { break };
+        let arrived = arrivals.of(point);
+        match fed.next(&arrived) {
+            Step::ReadBatch => {
+                read_batch(recording, point, fed, &mut opener, &mut *consumer)?;
+                observer.read(point, fed.through, consumer.progress());
+            }
+            Step::Advance(watermark) => consumer.advance(point, watermark),
+            Step::End => consumer.end(point),
+            Step::Wait => {
+                arrivals.wait_for_news(point, &arrived).ok_or(FeedError::Aborted)?;
+            }
+        }
+        while let Some(event) = consumer.poll() {
+            observer.event(event);
+        }
+    }
+    conclude(recording, points, consumer.conclude(), observer)
+}
+
+/// How far a point was fed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fed {
+    through: u64,
+    watermark: Option<Timestamp<Local>>,
+}
+
+/// What to do for a point next.
+enum Step {
+    ReadBatch,
+    Advance(Timestamp<Local>),
+    End,
+    Wait,
+}
+
+impl Fed {
+    fn next(&mut self, arrived: &Arrived) -> Step {
+        if arrived.recorded_through > self.through {
+            return Step::ReadBatch;
+        }
+        if arrived.ended {
+            return Step::End;
+        }
+        match arrived.heartbeat {
+            Some((sequence, watermark)) if sequence <= self.through && Some(watermark) > self.watermark => {
+                self.watermark = Some(watermark);
+                Step::Advance(watermark)
+            }
+            Some(_) | None => Step::Wait,
+        }
+    }
+}
+
+fn read_batch(
+    recording: &Recording,
+    point: CapturePointId,
+    fed: &mut Fed,
+    opener: &mut BatchOpener,
+    consumer: &mut dyn Consumer,
+) -> Result<(), RecordingError> {
+    let Some(sealed) = recording.batch_after(point, fed.through)? else {
+        // Recorded as omitted, and so is everything after it: the point gives nothing more.
+        fed.through = u64::MAX;
+        return Ok(());
+    };
+    fed.through = sealed.sequence;
+    let mut contents = opener.open(&sealed).map_err(|error| RecordingError::Damaged {
+        place: format!("batches, point {}, seq {}", point.0, sealed.sequence),
+        reason: error.to_string(),
+    })?;
+    if !contents.records.is_empty() {
+        consumer.push_batch(point, &mut contents.records);
+    }
+    if let Some(watermark) = contents.sidecar.watermark {
+        fed.watermark = fed.watermark.max(Some(watermark));
+        consumer.advance(point, watermark);
+    }
+    Ok(())
+}
+
+fn conclude(
+    recording: &Recording,
+    points: &[RecordedPoint],
+    mut conclusion: Box<dyn Conclusion>,
+    observer: &mut dyn Observer,
+) -> Result<Report, FeedError> {
+    for RecordedPoint { point, .. } in points {
+        recording.each_clock_sample(point.id, |sample| conclusion.push_clock(point.id, sample))?;
+        recording.each_host_counters(point.id, |counters| conclusion.push_counters(point.id, counters))?;
+        conclusion.push_stats(point.id, recording.stats(point.id)?);
+    }
+    while let Some(event) = conclusion.poll() {
+        observer.event(event);
+    }
+    Ok(conclusion.finish())
+}

@@ -1,0 +1,19 @@
+//! A session as one SQLite file: what was accepted, as accepted.
+//!
+//! While a session is open the file has a write-ahead log beside it; [`Recording::close`] leaves one plain file.
+//! The tables are documented in `schema`.
+
+mod error;
+mod open;
+mod read;
+mod schema;
+mod write;
+
+pub use error::RecordingError;
+pub use open::{Recording, SessionMeta};
+pub use read::{Omitted, RecordedPoint};
+pub use schema::VERSION;
+pub(crate) use write::Entry;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Reading a recording.
+
+use super::error::RecordingError;
+use super::open::{Recording, SessionMeta};
+use super::write::signed;
+use correlate_proto::convert::{capture_point_from_wire, stats_from_wire};
+use correlate_proto::{
+    CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, Local, PointStats, Span, Timestamp,
+    wire,
+};
+use prost::Message;
+use rusqlite::OptionalExtension as _;
+
+/// A capture point and how far its clock is from the coordinator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedPoint {
+    /// The point.
+    pub point: CapturePoint,
+    /// Added to the point's stamps gives the coordinator's time, within a second or so.
+    pub rough_offset: Span,
+}
+
+/// Batches that came after the recording was full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Omitted {
+    /// How many.
+    pub batches: u64,
+    /// Packets in them.
+    pub records: u64,
+    /// Stamp of the earliest of those; absent if there is none.
+    pub first_at: Option<Timestamp<Local>>,
+    /// Stamp of the latest.
+    pub last_at: Option<Timestamp<Local>>,
+}
+
+impl Recording {
+    /// What was known of the session before its first packet.
+    pub fn meta(&self) -> Result<SessionMeta, RecordingError> {
+        let fact = |key: &str| {
+            self.db
+                .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, String>(0))
+                .optional()
+                .map(Option::unwrap_or_default)
+        };
+        Ok(SessionMeta {
+            session: fact("session")?,
+            filter: fact("filter")?,
+            tool_version: fact("tool_version")?,
+        })
+    }
+
+    /// The capture points, by id. Empty if the session never began.
+    pub fn points(&self) -> Result<Vec<RecordedPoint>, RecordingError> {
+        let mut select =
+            self.db.prepare("SELECT message, rough_offset_ns FROM capture_points ORDER BY point")?;
+        let rows = select.query_map((), |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?)))?;
+        let mut points = Vec::new();
+        for row in rows {
+            let (message, rough_offset_ns) = row?;
+            let place = || format!("capture_points, point {}", points.len());
+            let message: wire::CapturePoint = decode(&message, place)?;
+            let point = capture_point_from_wire(&message)
+                .map_err(|error| RecordingError::damaged(place(), &error))?;
+            if usize::from(point.id.0) != points.len() {
+                let reason = "its number is not its place".to_owned();
+                return Err(RecordingError::Damaged { place: place(), reason });
+            }
+            points.push(RecordedPoint { point, rough_offset: Span(rough_offset_ns) });
+        }
+        Ok(points)
+    }
+
+    /// The point's first batch after that number; `None` if there is none yet.
+    pub(crate) fn batch_after(
+        &self,
+        point: CapturePointId,
+        sequence: u64,
+    ) -> Result<Option<wire::SealedBatch>, RecordingError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT seq, records, first_at_ns, last_at_ns, compression, body_len, body
+             FROM batches WHERE point = ?1 AND seq > ?2 ORDER BY seq LIMIT 1",
+        )?;
+        let batch = select.query_row((point.0, signed(sequence)), |row| {
+            Ok(wire::SealedBatch {
+                sequence: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+                records: row.get(1)?,
+                first_at_ns: row.get(2)?,
+                last_at_ns: row.get(3)?,
+                compression: row.get(4)?,
+                body_len: row.get(5)?,
+                body: row.get(6)?,
+            })
+        });
+        Ok(batch.optional()?)
+    }
+
+    /// Number of the point's newest batch; 0 if there is none.
+    pub(crate) fn newest_batch(&self, point: CapturePointId) -> Result<u64, RecordingError> {
+        let newest: Option<i64> =
+            self.db
+                .query_row("SELECT max(seq) FROM batches WHERE point = ?1", [point.0], |row| row.get(0))?;
+        Ok(newest.and_then(|newest| u64::try_from(newest).ok()).unwrap_or(0))
+    }
+
+    /// The point's newest counters. What came after the recording was full counts as dropped.
+    pub fn stats(&self, point: CapturePointId) -> Result<PointStats, RecordingError> {
+        let place = || format!("stats, point {}", point.0);
+        let message: Option<Vec<u8>> = self
+            .db
+            .query_row("SELECT message FROM stats WHERE point = ?1", [point.0], |row| row.get(0))
+            .optional()?;
+        let mut stats = match message {
+            Some(message) => stats_from_wire(&decode::<wire::PointStats>(&message, place)?)
+                .map_err(|error| RecordingError::damaged(place(), &error))?,
+            None => PointStats::default(),
+        };
+        let omitted = self.omitted(point)?;
+        stats.dropped_by_agent = stats.dropped_by_agent.saturating_add(omitted.records);
+        if let (Some(from), Some(to)) = (omitted.first_at, omitted.last_at) {
+            stats.drop_windows.push(Coverage { from, to });
+        }
+        Ok(stats)
+    }
+
+    /// What came for the point after the recording was full.
+    pub fn omitted(&self, point: CapturePointId) -> Result<Omitted, RecordingError> {
+        let mut select = self
+            .db
+            .prepare("SELECT batches, records, first_at_ns, last_at_ns FROM omitted WHERE point = ?1")?;
+        let omitted = select.query_row([point.0], |row| {
+            let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0));
+            let stamp =
+                |column| row.get::<_, Option<i64>>(column).map(|ns| ns.map(Timestamp::<Local>::from_ns));
+            Ok(Omitted { batches: count(0)?, records: count(1)?, first_at: stamp(2)?, last_at: stamp(3)? })
+        });
+        Ok(omitted.optional()?.unwrap_or_default())
+    }
+
+    /// The point's clock samples, in the order they were taken.
+    pub(crate) fn each_clock_sample(
+        &self,
+        point: CapturePointId,
+        mut take: impl FnMut(ClockSample),
+    ) -> Result<(), RecordingError> {
+        let mut select = self.db.prepare(
+            "SELECT raw_ns, realtime_ns, width_ns, stepped FROM clock_samples WHERE point = ?1
+             ORDER BY raw_ns, rowid",
+        )?;
+        let samples = select.query_map([point.0], |row| {
+            Ok(ClockSample {
+                raw_ns: row.get(0)?,
+                realtime: Timestamp::from_ns(row.get(1)?),
+                width_ns: row.get(2)?,
+                stepped: row.get(3)?,
+            })
+        })?;
+        for sample in samples {
+            take(sample?);
+        }
+        Ok(())
+    }
+
+    /// The counters of the point's host, in the order they were read.
+    pub(crate) fn each_host_counters(
+        &self,
+        point: CapturePointId,
+        mut take: impl FnMut(HostCounters),
+    ) -> Result<(), RecordingError> {
+        let mut select = self
+            .db
+            .prepare("SELECT at_ns, name, delta FROM counters WHERE point = ?1 ORDER BY at_ns, rowid")?;
+        let rows = select.query_map([point.0], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        })?;
+        let mut reading: Option<HostCounters> = None;
+        for row in rows {
+            let (at_ns, name, delta) = row?;
+            if let Some(done) = reading.take_if(|reading| reading.at_ns != at_ns) {
+                take(done);
+            }
+            let current = reading.get_or_insert_with(|| HostCounters { at_ns, ..HostCounters::default() });
+            *current.deltas.entry(name).or_default() += u64::try_from(delta).unwrap_or(0);
+        }
+        if let Some(done) = reading {
+            take(done);
+        }
+        Ok(())
+    }
+
+    /// The report as JSON, if the session came to one.
+    pub fn report_json(&self) -> Result<Option<String>, RecordingError> {
+        let report = self.db.query_row("SELECT json FROM report WHERE id = 1", (), |row| row.get(0));
+        Ok(report.optional()?)
+    }
+}
+
+fn decode<M: Message + Default>(octets: &[u8], place: impl Fn() -> String) -> Result<M, RecordingError> {
+    M::decode(octets).map_err(|error| RecordingError::Damaged { place: place(), reason: error.to_string() })
+}

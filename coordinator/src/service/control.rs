@@ -1,0 +1,141 @@
+//! The control stream of one agent.
+
+use crate::registry::Registry;
+use crate::session::{AgentConnected, Failure, Message};
+use correlate_proto::wire::agent_message::Message as FromAgent;
+use correlate_proto::wire::{self, coordinator_message::Message as ToAgent};
+use correlate_proto::{CapturePointId, Span};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use tonic::{Status, Streaming};
+
+type Outbound = mpsc::Sender<Result<wire::CoordinatorMessage, Status>>;
+
+/// Commands that wait for one agent. A session sends two at most; an agent that takes none is as good as gone.
+const COMMANDS: usize = 1024;
+
+/// Serves the stream to its end.
+pub(super) async fn serve(
+    registry: Registry,
+    mut inbound: Streaming<wire::AgentMessage>,
+    outbound: Outbound,
+) {
+    let hello = match introduction(&mut inbound).await {
+        Ok(hello) => hello,
+        Err(status) => {
+            // An agent that is gone needs no answer.
+            let _ = outbound.send(Err(status)).await;
+            return;
+        }
+    };
+    let welcome = wire::Welcome { protocol: wire::PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let welcome = wire::CoordinatorMessage { message: Some(ToAgent::Welcome(welcome)) };
+    if outbound.send(Ok(welcome)).await.is_err() {
+        return;
+    }
+    let connection = registry.new_connection();
+    let (commands, waiting) = mpsc::channel(COMMANDS);
+    let agent = hello.name.clone();
+    tracing::debug!(agent, connection, "agent connected");
+    let connected = AgentConnected {
+        agent: agent.clone(),
+        connection,
+        commands,
+        rough_offset: Span(now_ns().saturating_sub(hello.realtime_ns)),
+        running: hello.running,
+    };
+    registry.add_agent(connected).await;
+    let ended = converse(&registry, &agent, &mut inbound, waiting, &outbound).await;
+    if let Err(status) = ended {
+        let _ = outbound.send(Err(status)).await;
+    }
+    registry.remove_agent(&agent, connection).await;
+    tracing::debug!(agent, connection, "agent disconnected");
+}
+
+/// The Hello that every stream opens with.
+async fn introduction(inbound: &mut Streaming<wire::AgentMessage>) -> Result<wire::Hello, Status> {
+    let first = inbound.message().await?.and_then(|message| message.message);
+    let Some(FromAgent::Hello(hello)) = first else {
+        return Err(Status::invalid_argument("a control stream opens with a Hello"));
+    };
+    if hello.protocol != wire::PROTOCOL {
+        return Err(Status::invalid_argument(format!(
+            "agent speaks protocol {}, coordinator {}; install the same version of correlate at both",
+            hello.protocol,
+            wire::PROTOCOL
+        )));
+    }
+    if hello.name.is_empty() {
+        return Err(Status::invalid_argument("an agent needs a name"));
+    }
+    Ok(hello)
+}
+
+/// Carries commands down and answers up until the agent is gone or another took its place.
+async fn converse(
+    registry: &Registry,
+    agent: &str,
+    inbound: &mut Streaming<wire::AgentMessage>,
+    mut commands: mpsc::Receiver<wire::CoordinatorMessage>,
+    outbound: &Outbound,
+) -> Result<(), Status> {
+    loop {
+        tokio::select! {
+            message = inbound.message() => match message? {
+                Some(message) => relay(registry, agent, message).await?,
+                None => return Ok(()),
+            },
+            command = commands.recv() => {
+                let Some(command) = command else {
+                    return Err(Status::aborted("another agent of this name connected"));
+                };
+                if outbound.send(Ok(command)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Hands an agent's message to its session.
+async fn relay(registry: &Registry, agent: &str, message: wire::AgentMessage) -> Result<(), Status> {
+    let (capture, message) = match message.message {
+        Some(FromAgent::Started(started)) => {
+            let (capture, point) = capture_of(started.capture.as_ref())?;
+            (capture, Message::Started { agent: agent.to_owned(), point, started })
+        }
+        Some(FromAgent::Refused(refused)) => {
+            let (capture, point) = capture_of(refused.capture.as_ref())?;
+            let failure = Failure { point: Some(point), reason: refused.reason, remedy: refused.remedy };
+            (capture, Message::Refused { agent: agent.to_owned(), failure })
+        }
+        Some(FromAgent::Health(health)) => {
+            tracing::trace!(agent, unacknowledged_bytes = health.unacknowledged_bytes, "agent health");
+            return Ok(());
+        }
+        Some(FromAgent::Hello(_)) => return Err(Status::invalid_argument("a second Hello")),
+        // A newer agent may say more than this coordinator understands.
+        None => return Ok(()),
+    };
+    if let Some(session) = registry.session(&capture.session) {
+        let _ = session.send(message).await;
+    }
+    Ok(())
+}
+
+/// The capture that a message speaks of.
+pub(super) fn capture_of(
+    capture: Option<&wire::CaptureId>,
+) -> Result<(wire::CaptureId, CapturePointId), Status> {
+    let capture = capture.ok_or_else(|| Status::invalid_argument("capture is missing"))?;
+    let point = u16::try_from(capture.point)
+        .map_err(|_| Status::invalid_argument(format!("capture point {} is out of range", capture.point)))?;
+    Ok((capture.clone(), CapturePointId(point)))
+}
+
+/// This host's real-time clock, in nanoseconds since 1970; 0 before.
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
