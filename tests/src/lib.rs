@@ -1,3 +1,4 @@
 //! What the end-to-end tests and benchmarks of `correlate` share.
 
+pub mod files;
 pub mod synthetic;

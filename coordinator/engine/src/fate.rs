@@ -4,6 +4,7 @@
 //! must be proven to have run when the segment would have arrived, and no acknowledgement may prove that the
 //! segment arrived unseen.
 
+use crate::clock::PairClock;
 use crate::connection::{Connection, SentState, Tally};
 use crate::flow::{Flow, Half};
 use crate::matching::{Kind, Piece};
@@ -21,6 +22,10 @@ const MIN_SLACK_NS: i64 = 250_000_000;
 
 /// Round trips that a segment may take longer than the shortest one and still be on its way.
 const SLACK_ROUND_TRIPS: i64 = 3;
+
+/// A segment is overtaken when so many later ones arrived, and one of them was sent this much later.
+const OVERTAKEN_BY: u64 = 3;
+const MIN_SETTLING_NS: i64 = 10_000_000;
 
 /// Without an estimate of the offset one way is unbounded; no path of this earth delays a packet longer.
 const MAX_DELAY_NS: i64 = 5_000_000_000;
@@ -77,6 +82,8 @@ struct Ends<'a> {
     /// Receiver's clock less sender's: estimate and bounds.
     offset: Offset,
     slack: i64,
+    /// What a segment may be overtaken by without being lost.
+    settling: i64,
     /// Added to downstream offsets to get those of the lane.
     sender_shift: i64,
     receiver_shift: i64,
@@ -153,6 +160,7 @@ impl Session {
         let (up, down) = (connection.flows[hop].as_ref()?, connection.flows[hop + 1].as_ref()?);
         let shift = connection.hops[hop].shifts[direction.index()].unwrap_or(0);
         let (low, high, slack) = self.offset_between(up.point, down.point, up.last.at);
+        let settling = self.clock(up.point, down.point).and_then(PairClock::min_rtt).map_or(0, Span::as_ns).max(MIN_SETTLING_NS);
         Some(match direction {
             Direction::ClientToServer => Ends {
                 sender: up,
@@ -161,6 +169,7 @@ impl Session {
                 receiving: &self.points[down.point],
                 offset: Offset { low, high },
                 slack,
+                settling,
                 sender_shift: 0,
                 receiver_shift: shift,
             },
@@ -171,6 +180,7 @@ impl Session {
                 receiving: &self.points[up.point],
                 offset: Offset { low: -high, high: -low },
                 slack,
+                settling,
                 sender_shift: shift,
                 receiver_shift: 0,
             },
@@ -215,7 +225,7 @@ impl Ends<'_> {
             from: piece.at.saturating_add(self.offset.low),
             to: piece.at.saturating_add(self.offset.high).saturating_add(self.slack),
         };
-        if !self.receiving.covers(arrival) {
+        if !self.receiving.covers(arrival) && !self.was_overtaken(piece, tally) {
             tally.uncovered += u64::from(piece.wire);
             return Fate::Uncovered;
         }
@@ -232,6 +242,17 @@ impl Ends<'_> {
         let confirmed = piece.len > 0 && half.seen.contains(start, end);
         tally.lose(piece, confirmed);
         Fate::Lost
+    }
+
+    /// Whether segments sent well after `piece` arrived in the capture: then it had its chance there too, however
+    /// soon the capture ended (§4.3: three later segments, and a settling time for reordering).
+    fn was_overtaken(&self, piece: &Piece, tally: &Tally) -> bool {
+        let settled = piece.at.saturating_add(self.settling);
+        let chance = Window {
+            from: piece.at.saturating_add(self.offset.low),
+            to: settled.saturating_add(self.offset.high),
+        };
+        tally.delivered_beyond(piece.serial + OVERTAKEN_BY, settled) && self.receiving.covers(chance)
     }
 
     /// Whether an acknowledgement proves that the receiver got this copy though its capture has none: one that

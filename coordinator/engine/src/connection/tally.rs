@@ -137,6 +137,11 @@ impl Tally {
         }
     }
 
+    /// Whether a piece sent as number `serial` or later, at `at` or later, was delivered.
+    pub(crate) fn delivered_beyond(&self, serial: u64, at: i64) -> bool {
+        self.newest.is_some_and(|(newest, _)| newest >= serial) && self.last_delivered_at.is_some_and(|last| last >= at)
+    }
+
     /// Whether anything is known of the direction.
     pub(crate) const fn is_empty(&self) -> bool {
         self.delivered == 0 && self.lost == 0
