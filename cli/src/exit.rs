@@ -18,7 +18,6 @@ pub(crate) enum ExitStatus {
     /// 3: the evidence does not carry a verdict.
     Inconclusive,
     /// 130: aborted by a second interrupt (128 + SIGINT, as shells have it).
-    #[cfg_attr(not(test), expect(dead_code, reason = "only live sessions can be interrupted"))]
     Aborted,
 }
 

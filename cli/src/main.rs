@@ -6,6 +6,8 @@ mod error;
 mod exit;
 mod explain;
 mod input;
+#[cfg(target_os = "linux")]
+mod live;
 mod output;
 mod progress;
 mod render;
@@ -27,10 +29,15 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
     match &cli.command {
+        #[cfg(target_os = "linux")]
+        Command::Run(args) => commands::run::run(args, cli.color),
         Command::Analyze(args) => commands::analyze::run(args, cli.color),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => commands::demo::run(args, cli.color),
+        Command::Show(args) => commands::show::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
+        #[cfg(target_os = "linux")]
+        Command::Doctor => commands::doctor::run(cli.color),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man => commands::man::run(),
     }

@@ -3,15 +3,26 @@
 mod analyze;
 #[cfg(target_os = "linux")]
 mod demo;
+#[cfg(target_os = "linux")]
+mod host;
+#[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
+mod run;
 mod shared;
 
 pub(crate) use analyze::{AnalyzeArgs, Vouch};
 #[cfg(target_os = "linux")]
 pub(crate) use demo::DemoArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use host::Host;
+#[cfg(target_os = "linux")]
+pub(crate) use run::RunArgs;
 pub(crate) use shared::{FilterArgs, Format, OutputArgs, VerdictArgs};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use correlate_proto::report::Code;
+use std::path::PathBuf;
 
 const AFTER: &str = "\
 Exit status:
@@ -53,17 +64,41 @@ pub(crate) enum ColorChoice {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Capture at both hosts at once and judge what happens
+    #[cfg(target_os = "linux")]
+    Run(RunArgs),
     /// Judge two captures that already exist
     Analyze(AnalyzeArgs),
     /// Break a path of real packets on this machine and watch the verdict
     #[cfg(target_os = "linux")]
     Demo(DemoArgs),
+    /// Render a saved session again
+    Show(ShowArgs),
     /// What a finding means, its evidence, its innocent alternatives, what to do next
     Explain(ExplainArgs),
+    /// What on this host would make a verdict weaker; status 1 if something that capturing needs is missing
+    #[cfg(target_os = "linux")]
+    Doctor,
     /// Write the completions for a shell to standard output
     Completions(CompletionsArgs),
     /// Write the manual page to standard output
     Man,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  correlate show incident.correlate
+  correlate show incident.correlate --format json -o incident.json")]
+pub(crate) struct ShowArgs {
+    /// A session saved with --save
+    #[arg(value_name = "FILE.correlate")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) verdict: VerdictArgs,
 }
 
 /// Arguments of `explain`.

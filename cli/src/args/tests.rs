@@ -1,6 +1,5 @@
 use super::*;
 use clap::CommandFactory;
-use std::path::PathBuf;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)
@@ -10,6 +9,13 @@ fn analyze(line: &str) -> AnalyzeArgs {
     match parse(line).expect(line) {
         Command::Analyze(args) => args,
         other => panic!("not analyze: {other:?}"),
+    }
+}
+
+fn run(line: &str) -> RunArgs {
+    match parse(line).expect(line) {
+        Command::Run(args) => args,
+        other => panic!("not run: {other:?}"),
     }
 }
 
@@ -44,6 +50,14 @@ fn several_files_of_one_role_are_kept_in_order() {
 }
 
 #[test]
+fn a_command_stands_behind_two_dashes() {
+    let args = run("correlate run --client netns:a --server netns:b port 80 --count 5 -- curl -s http://b");
+    assert_eq!(args.filter.joined(), "port 80");
+    assert_eq!(args.command, ["curl", "-s", "http://b"]);
+    assert_eq!(args.count, Some(5));
+}
+
+#[test]
 fn an_unknown_code_names_those_that_come_close() {
     let error = parse("correlate explain lost-syn-ack").expect_err("no such code").to_string();
     assert!(error.contains("syn-ack-lost"), "{error}");
@@ -54,7 +68,7 @@ fn an_unknown_code_names_those_that_come_close() {
 
 #[test]
 fn both_ends_must_be_given() {
-    for line in ["correlate analyze --client a", "correlate analyze --server b"] {
+    for line in ["correlate analyze --client a", "correlate run --server local", "correlate demo"] {
         assert_eq!(parse(line).expect_err(line).exit_code(), 2);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) mod style;
 pub(crate) mod text;
 mod words;
 
+#[cfg(target_os = "linux")]
+pub(crate) use finding::headline;
 pub(crate) use layout::{printable, wrap};
 pub(crate) use style::Style;
 

@@ -1,5 +1,7 @@
 //! The command line as scripts meet it: exit status, standard output, standard error.
 
+#[cfg(target_os = "linux")]
+mod live;
 mod support;
 
 use std::fs;
@@ -167,7 +169,7 @@ fn the_json_report_goes_where_it_is_asked_to_and_is_valid() {
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
     let report: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&path).expect("a report")).expect("JSON");
-    let schema = include_str!("../../proto/schema/correlate.report.v1.json");
+    let schema = include_str!("../../../proto/schema/correlate.report.v1.json");
     let schema = serde_json::from_str(schema).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
@@ -229,4 +231,33 @@ fn exchanged_captures_are_pointed_out() {
     let [client, server] = files.paths();
     let ran = correlate(&["analyze", "--client", server, "--server", client]);
     assert!(ran.stderr.contains("the other way round"), "{ran:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_doctor_looks_at_this_host() {
+    let ran = correlate(&["doctor"]);
+    assert!(matches!(ran.status, Some(0 | 1)), "{ran:?}");
+    assert!(ran.stdout.contains("kernel") && ran.stdout.contains("CAP_NET_RAW"), "{ran:?}");
+    assert_eq!(ran.status == Some(1), ran.stdout.lines().any(|line| line.starts_with("missing")));
+}
+
+#[test]
+fn hosts_of_other_forms_say_what_to_do_instead() {
+    for (host, remedy) in
+        [("ssh://db", "tcpdump"), ("container:web", "/proc/PID/ns/net"), ("db-7", "analyze")]
+    {
+        let stderr = stderr_of(&["run", "--client", host, "--server", "local"]);
+        assert!(stderr.contains(remedy), "{stderr}");
+    }
+}
+
+#[test]
+fn what_is_no_session_is_not_shown() {
+    let files = pair();
+    let [client, _] = files.paths();
+    for file in [client, "/nowhere/x.correlate"] {
+        let stderr = stderr_of(&["show", file]);
+        assert!(stderr.contains(file) && stderr.contains("hint: "), "{stderr}");
+    }
 }

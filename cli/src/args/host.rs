@@ -1,0 +1,122 @@
+//! How a host is named on the command line.
+
+use std::fmt;
+
+/// A host to capture on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// This host: one interface, or all of them.
+    Local {
+        /// Absent for all.
+        interface: Option<String>,
+    },
+    /// A network namespace of this host.
+    Namespace {
+        /// A name of `ip netns`, or a path if it contains a `/`.
+        name: String,
+        /// Absent for all.
+        interface: Option<String>,
+    },
+}
+
+impl Host {
+    /// Reads `local[:IFACE]` or `netns:NAME[:IFACE]`. The error says what this version has instead.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text == "local" {
+            return Ok(Self::Local { interface: None });
+        }
+        if let Some(interface) = text.strip_prefix("local:") {
+            return Ok(Self::Local { interface: Some(named("an interface", interface)?) });
+        }
+        if let Some(rest) = text.strip_prefix("netns:") {
+            let (name, interface) = match rest.rsplit_once(':') {
+                Some((name, interface)) => (name, Some(named("an interface", interface)?)),
+                None => (rest, None),
+            };
+            return Ok(Self::Namespace { name: named("a namespace", name)?, interface });
+        }
+        Err(not_here(text))
+    }
+
+    /// The interface; absent for all.
+    pub(crate) fn interface(&self) -> Option<&str> {
+        match self {
+            Self::Local { interface } | Self::Namespace { interface, .. } => interface.as_deref(),
+        }
+    }
+}
+
+fn named(what: &str, text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err(format!("{what} must be named behind the colon; leave the colon out for all"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Forms of the contract that this version does not have, each with what to do meanwhile.
+fn not_here(text: &str) -> String {
+    if text.starts_with("ssh://") {
+        return "this version does not capture over ssh; capture there with `tcpdump -i any -s 128 -w FILE`, \
+                fetch the file, and use `correlate analyze`"
+            .to_owned();
+    }
+    if text.starts_with("container:") {
+        return "this version does not look up containers; name the container's namespace by the process id of \
+                its first process, as netns:/proc/PID/ns/net (docker inspect -f '{{.State.Pid}}' NAME)"
+            .to_owned();
+    }
+    "this version has no agents and no remote hosts; use local[:IFACE] or netns:NAME[:IFACE], or capture there \
+     with tcpdump and use `correlate analyze`"
+        .to_owned()
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, interface) = match self {
+            Self::Local { interface } => ("local".to_owned(), interface),
+            Self::Namespace { name, interface } => (format!("netns:{name}"), interface),
+        };
+        f.write_str(&name)?;
+        interface.as_ref().map_or(Ok(()), |interface| write!(f, ":{interface}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn namespace(name: &str, interface: Option<&str>) -> Host {
+        Host::Namespace { name: name.into(), interface: interface.map(Into::into) }
+    }
+
+    #[test]
+    fn hosts_of_this_version_are_read_and_written_back() {
+        let table = [
+            ("local", Host::Local { interface: None }),
+            ("local:eth0", Host::Local { interface: Some("eth0".into()) }),
+            ("netns:web", namespace("web", None)),
+            ("netns:web:eth0", namespace("web", Some("eth0"))),
+            ("netns:/proc/12/ns/net", namespace("/proc/12/ns/net", None)),
+            ("netns:/run/a:b/net:lo", namespace("/run/a:b/net", Some("lo"))),
+        ];
+        for (text, host) in table {
+            assert_eq!(Host::parse(text), Ok(host.clone()));
+            assert_eq!(host.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_this_version_lacks_says_what_to_do_instead() {
+        for (text, remedy) in [
+            ("ssh://root@db/eth0", "tcpdump"),
+            ("container:web", "netns:/proc/PID/ns/net"),
+            ("db-7", "correlate analyze"),
+            ("local:", "leave the colon out"),
+            ("netns:", "a namespace must be named"),
+            ("netns:web:", "an interface must be named"),
+        ] {
+            let error = Host::parse(text).expect_err(text);
+            assert!(error.contains(remedy), "{text}: {error}");
+        }
+    }
+}

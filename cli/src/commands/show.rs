@@ -1,0 +1,19 @@
+//! `show`: a saved session, rendered again.
+
+use crate::args::{ColorChoice, ShowArgs};
+use crate::error::CliError;
+use crate::exit::{ExitStatus, judge};
+use crate::output;
+use correlate_coordinator::replay;
+
+/// Runs the engine over the recording and writes the report.
+pub(crate) fn run(args: &ShowArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
+    output::check(&args.output)?;
+    let report = replay(&args.file).map_err(|error| {
+        let text = error.to_string();
+        let (what, remedy) = text.rsplit_once("; ").unwrap_or((&text, "sessions are what --save writes"));
+        CliError::new(what).hint(remedy)
+    })?;
+    output::report(&report, &args.output, color)?;
+    Ok(judge(&report, args.verdict.fail_on, &args.verdict.expect))
+}

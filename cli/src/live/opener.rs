@@ -1,0 +1,96 @@
+//! Opens captures on this machine, in its own network namespace or another.
+
+use crate::args::Host;
+use crate::output;
+use correlate_agent::capture::live::{Live, LiveOptions};
+use correlate_agent::capture::{FrameSource, Reader};
+use correlate_agent::filter::{DEFAULT_SNAPLEN, Filter};
+use correlate_agent::host::{ClockSampler, CounterReader, Namespace, interfaces, run_in};
+use correlate_agent::uplink::{CaptureOpener, CaptureRequest, HostFacts, HostProbe, OpenCapture, Refusal};
+use correlate_proto::{CaptureKind, ClockSample, HostCounters};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Opens captures of one host.
+#[derive(Debug)]
+pub(super) struct LiveOpener {
+    host: Host,
+}
+
+impl LiveOpener {
+    pub(super) const fn new(host: Host) -> Self {
+        Self { host }
+    }
+
+    fn namespace(&self) -> Option<PathBuf> {
+        match &self.host {
+            Host::Local { .. } => None,
+            Host::Namespace { name, .. } => Some(PathBuf::from(name)),
+        }
+    }
+}
+
+impl CaptureOpener for LiveOpener {
+    fn open(&self, request: &CaptureRequest) -> Result<OpenCapture, Refusal> {
+        let filter = Filter::parse(&request.filter).map_err(|error| refusal(&error.render()))?;
+        let options = LiveOptions {
+            namespace: self.namespace(),
+            interfaces: request.interfaces.clone(),
+            filter: filter.clone(),
+            snaplen: if request.snaplen == 0 { DEFAULT_SNAPLEN } else { request.snaplen },
+            ..LiveOptions::default()
+        };
+        let live = Live::open(&options).map_err(|error| refusal(&error.to_string()))?;
+        for warning in live.warnings() {
+            output::say(&format!("warning: {}: {warning}", self.host));
+        }
+        let interfaces = live.interfaces().to_vec();
+        let filter = Arc::new(filter);
+        let reader = Reader::new(Box::new(live) as Box<dyn FrameSource>)
+            .with_quote_filter(Box::new(move |error| filter.matches_quoted(error)));
+        Ok(OpenCapture {
+            reader,
+            kind: CaptureKind::Live { all_interfaces: request.interfaces.is_empty() },
+            interfaces,
+            probe: self.probe(),
+        })
+    }
+
+    fn facts(&self) -> HostFacts {
+        let namespace = self.namespace();
+        let namespace = namespace.as_deref().map(Namespace::named);
+        let found = run_in(namespace.as_ref(), interfaces).ok().and_then(Result::ok);
+        HostFacts { system: std::env::consts::OS.to_owned(), interfaces: found.unwrap_or_default() }
+    }
+}
+
+impl LiveOpener {
+    /// Clocks and counters strengthen verdicts; without them there are still the packets.
+    fn probe(&self) -> Option<Box<dyn HostProbe>> {
+        let namespace = self.namespace();
+        let namespace = namespace.as_deref().map(Namespace::named);
+        let counters = run_in(namespace.as_ref(), CounterReader::open).ok().and_then(Result::ok)?;
+        Some(Box::new(Probe { clock: ClockSampler::new().ok()?, counters }))
+    }
+}
+
+struct Probe {
+    clock: ClockSampler,
+    counters: CounterReader,
+}
+
+impl HostProbe for Probe {
+    fn clock(&mut self) -> Option<ClockSample> {
+        Some(self.clock.sample())
+    }
+
+    fn counters(&mut self) -> Option<HostCounters> {
+        self.counters.read().ok().filter(|counters| !counters.deltas.is_empty())
+    }
+}
+
+/// Errors of the agent say what to do behind their last semicolon.
+fn refusal(text: &str) -> Refusal {
+    let (reason, remedy) = text.rsplit_once("; ").unwrap_or((text, ""));
+    Refusal { reason: reason.to_owned(), remedy: remedy.to_owned() }
+}
