@@ -275,10 +275,7 @@ impl Ends<'_> {
     }
 
     fn judge_received(&self, piece: &Piece, tally: &mut Tally) -> Fate {
-        let departure = Window {
-            from: piece.at.saturating_sub(self.offset.high).saturating_sub(self.slack),
-            to: piece.at.saturating_sub(self.offset.low),
-        };
+        let departure = self.departure(piece);
         let wire = u64::from(piece.wire);
         if piece.kind == Kind::Data && tally.lost_ranges.remove(&piece.start).is_some() {
             // It was given up too early and did arrive.
@@ -304,6 +301,15 @@ impl Ends<'_> {
         } else {
             Fate::Uncovered
         }
+    }
+
+    /// When `piece`, which arrived, can have been sent: not before the connection began, if its sender's capture
+    /// shows that.
+    fn departure(&self, piece: &Piece) -> Window {
+        let latest = piece.at.saturating_sub(self.offset.low);
+        let earliest = piece.at.saturating_sub(self.offset.high).saturating_sub(self.slack);
+        let began = self.sender.opener.map_or(earliest, |_| self.sender.first.at.min(latest));
+        Window { from: earliest.max(began), to: latest }
     }
 
     fn receiving_half(&self) -> &Half {

@@ -4,7 +4,7 @@
 //! ends, when all is known about the captures.
 
 use crate::connection::Connection;
-use crate::findings::{Symptom, judge};
+use crate::findings::{Symptom, judge, size_limit};
 use crate::flow::Flow;
 use crate::point::Window;
 use crate::report::{Outcome, describe_connection};
@@ -100,12 +100,22 @@ impl Session {
         })
     }
 
+    /// Learns from `connection` which sizes the path does not carry.
+    fn learn_size_limits(&mut self, connection: &Connection) {
+        for direction in Direction::BOTH {
+            if let Some(limit) = size_limit(connection, direction) {
+                self.size_limits[direction.index()].get_or_insert(limit);
+            }
+        }
+    }
+
     /// Judges and counts every connection that is left.
     pub(crate) fn bury_all(&mut self) {
         for index in 0..self.connections.len() {
             let taken = self.connections[index].take();
             if let Some(connection) = &taken {
                 self.excuse_shared_gaps(connection);
+                self.learn_size_limits(connection);
             }
             self.connections[index] = taken;
         }
@@ -206,6 +216,13 @@ impl Session {
         }
         let mut news = core::mem::take(&mut self.news);
         let mut fresh = crate::findings::Symptoms::default();
+        for &index in news.watched.keys() {
+            let taken = self.connections[index as usize].take();
+            if let Some(connection) = &taken {
+                self.learn_size_limits(connection);
+            }
+            self.connections[index as usize] = taken;
+        }
         for &index in news.watched.keys() {
             let Some(connection) = self.connections[index as usize].as_deref() else { continue };
             for symptom in judge(self, connection) {

@@ -4,7 +4,7 @@ use crate::Config;
 use crate::clock::{ClockInput, PairClock};
 use crate::connection::Connection;
 use crate::fate::FateRecord;
-use crate::findings::{PathTotals, Symptoms};
+use crate::findings::{PathTotals, SizeLimit, Symptoms};
 use crate::flow::FlowMap;
 use crate::fold::{Ended, News};
 use crate::pairing::SynIndex;
@@ -42,6 +42,8 @@ pub(crate) struct Session {
     /// By upstream and downstream capture point and direction.
     pub(crate) paths: BTreeMap<(usize, usize, Direction), PathTotals>,
     pub(crate) news: News,
+    /// By direction: the smallest size that is proven to vanish on the path, and the largest that passes.
+    pub(crate) size_limits: [Option<SizeLimit>; 2],
     /// Addresses of servers that a device translates.
     pub(crate) translated: BTreeSet<IpAddr>,
     pub(crate) opened: u64,
@@ -80,6 +82,7 @@ impl Session {
             symptoms: Symptoms::default(),
             paths: BTreeMap::new(),
             news: News::default(),
+            size_limits: [None; 2],
             translated: BTreeSet::new(),
             opened: 0,
             records: 0,

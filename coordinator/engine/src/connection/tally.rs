@@ -31,6 +31,8 @@ pub(crate) struct Run {
     pub(crate) last_at: i64,
     pub(crate) count: u64,
     pub(crate) first_packet: u64,
+    /// Octets of the smallest IP packet among them.
+    pub(crate) smallest: u32,
 }
 
 /// How often a range was lost, and how big its packets were.
@@ -130,7 +132,9 @@ impl Tally {
                 last_at: sent.at,
                 count: 0,
                 first_packet: sent.packet,
+                smallest: sent.ip_len,
             });
+            run.smallest = run.smallest.min(sent.ip_len);
             run.first_at = run.first_at.min(sent.at);
             run.last_at = run.last_at.max(sent.at);
             run.count += wire;

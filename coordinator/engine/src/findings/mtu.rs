@@ -2,7 +2,7 @@
 
 use super::view::path_of;
 use super::{Facts, Sighting, Symptom, View};
-use crate::connection::{LostRange, PacketRef, Tally};
+use crate::connection::{Connection, LostRange, PacketRef, Tally};
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, IcmpTooBig, Severity};
 use correlate_proto::{Direction, IcmpKind};
 
@@ -27,17 +27,45 @@ pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
     }
 }
 
+/// A limit of size that some connection proves for its direction of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SizeLimit {
+    largest_delivered: u32,
+    smallest_lost: u32,
+}
+
+/// The limit that `connection` proves in `direction`: smaller packets passed after the first loss. What others
+/// only suggest is read in its light.
+pub(crate) fn size_limit(connection: &Connection, direction: Direction) -> Option<SizeLimit> {
+    if !connection.is_paired() {
+        return None;
+    }
+    let found = bracket(&connection.hops.first()?.tallies[direction.index()], None)?;
+    (found.proof == Proof::PassedSince)
+        .then_some(SizeLimit { largest_delivered: found.largest_delivered, smallest_lost: found.smallest_lost })
+}
+
+/// What shows that size is what matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// Smaller packets of the connection passed after the first loss.
+    PassedSince,
+    /// Another connection proves the limit for the path.
+    OnThePath,
+    /// A smaller packet passed in the same burst.
+    Beside,
+}
+
 struct Bracket {
     largest_delivered: u32,
     smallest_lost: u32,
     /// The range that was lost most often, and where it starts.
     start: i64,
     range: LostRange,
-    /// Smaller packets passed after the first loss, not only beside it.
-    passed_since: bool,
+    proof: Proof,
 }
 
-fn bracket(tally: &Tally) -> Option<Bracket> {
+fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
     let often = tally.lost_ranges.iter().filter(|(_, range)| range.times >= LEAST_TIMES);
     let (&start, &range) = often.min_by_key(|(start, range)| (range.ip_len, **start))?;
     let smallest_lost = range.ip_len;
@@ -51,18 +79,26 @@ fn bracket(tally: &Tally) -> Option<Bracket> {
         .filter(|&&(size, at)| at > range.first_at - SAME_BURST_NS && size >= LEAST_SIZE_BESIDE)
         .map(|&(size, _)| size)
         .max();
-    let largest_delivered = since.max(beside)?;
-    Some(Bracket { largest_delivered, smallest_lost, start, range, passed_since: since.is_some() })
+    // Where small ones are lost as well, the direction is dead for all sizes.
+    let all_big = |passes: u32| tally.trailing.is_none_or(|run| run.smallest > passes);
+    let on_the_path = known.filter(|limit| limit.smallest_lost <= smallest_lost && all_big(limit.largest_delivered));
+    let (largest_delivered, proof) = match (since, on_the_path, beside) {
+        (Some(size), _, _) => (size.max(beside.unwrap_or(0)), Proof::PassedSince),
+        (None, Some(limit), _) => (limit.largest_delivered.max(beside.unwrap_or(0)), Proof::OnThePath),
+        (None, None, Some(size)) if all_big(size) => (size, Proof::Beside),
+        (None, None, _) => return None,
+    };
+    Some(Bracket { largest_delivered, smallest_lost, start, range, proof })
 }
 
 fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     let tally = &view.connection.hops.first()?.tallies[direction.index()];
-    let found = bracket(tally)?;
+    let found = bracket(tally, view.session.size_limits[direction.index()])?;
     let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
-    let confidence = match (view.point(receiver).is_suspect(), found.passed_since) {
+    let confidence = match (view.point(receiver).is_suspect(), found.proof) {
         (true, _) => Confidence::Unconfirmed,
-        (false, true) => Confidence::Proven,
-        (false, false) => Confidence::Strong,
+        (false, Proof::PassedSince | Proof::OnThePath) => Confidence::Proven,
+        (false, Proof::Beside) => Confidence::Likely,
     };
     let (icmp, message) = too_big(view, direction);
     let lost_big: u64 = tally
@@ -101,7 +137,11 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
             icmp,
         },
     );
-    Some(symptom.in_direction(direction).with_evidence(evidence).explaining(direction, lost_big))
+    let symptom = symptom.in_direction(direction).with_evidence(evidence).explaining(direction, lost_big);
+    Some(match found.proof {
+        Proof::PassedSince | Proof::OnThePath => symptom,
+        Proof::Beside => symptom.or_else("the direction died altogether just then: nothing smaller was sent after the first loss to tell"),
+    })
 }
 
 /// What became of the router's message (RFC 1191, RFC 8201).

@@ -150,7 +150,8 @@ fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     let sent: Vec<&RstSeen> = resets_at(view, direction, true).collect();
     let arrived = resets_at(view, direction, false).next().is_some();
     let first = *sent.first()?;
-    let gone = sent.iter().all(|reset| reset.state == SentState::OneEnded);
+    let gone = sent.iter().any(|reset| reset.state == SentState::OneEnded)
+        && sent.iter().all(|reset| reset.state != SentState::Matched);
     let peer_reset_too = resets_at(view, direction.reversed(), true).next().is_some();
     if arrived || !gone || first.after_close || peer_reset_too {
         return None;
