@@ -149,7 +149,7 @@ pub(crate) fn start(
         omitting: false,
         unread: std::collections::VecDeque::new(),
     });
-    let recorder = Recorder {
+    let writer = Recorder {
         recording,
         limit_bytes,
         retention,
@@ -159,7 +159,7 @@ pub(crate) fn start(
         bytes: 0,
         full: false,
     };
-    std::thread::Builder::new().name("recorder".to_owned()).spawn(move || recorder.run(queue))?;
+    std::thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run(queue))?;
     Ok(RecorderHandle { commands, recorded })
 }
 
@@ -194,6 +194,10 @@ impl Recorder {
             self.prepare(command, &mut entries, &mut notices)?;
         }
         self.recording.write(&entries)?;
+        // The session must hear of a point's end before the feed can come to its own.
+        for notice in notices {
+            (self.notify)(notice);
+        }
         for (place, point) in self.points.iter().enumerate() {
             let id = CapturePointId(u16::try_from(place).unwrap_or(u16::MAX));
             let before = point.recorded.send_replace(point.next);
@@ -203,9 +207,6 @@ impl Recorder {
             if point.next.ended && !before.ended {
                 self.arrivals.ended(id);
             }
-        }
-        for notice in notices {
-            (self.notify)(notice);
         }
         Ok(())
     }
@@ -241,8 +242,8 @@ impl Recorder {
                 let Some(state) = self.open_point(*point) else { return Ok(()) };
                 state.next.ended = true;
                 state.stats.ended_early = Some(why.clone());
-                let stats = state.stats.clone();
-                self.recording.write(&[Entry::Stats(*point, &stats), Entry::Ended(*point, why)])?;
+                let last = state.stats.clone();
+                self.recording.write(&[Entry::Stats(*point, &last), Entry::Ended(*point, why)])?;
             }
             Command::Points(points) => self.recording.write_points(points)?,
             Command::Read(point, through) => self.forget(*point, *through)?,
@@ -306,8 +307,8 @@ impl Recorder {
     fn forget(&mut self, point: CapturePointId, through: u64) -> Result<(), RecordingError> {
         let Some(state) = self.points.get_mut(usize::from(point.0)) else { return Ok(()) };
         let mut freed = 0;
-        while let Some((_, len)) = state.unread.pop_front_if(|(sequence, _)| *sequence <= through) {
-            freed += len;
+        while state.unread.front().is_some_and(|(sequence, _)| *sequence <= through) {
+            freed += state.unread.pop_front().map_or(0, |(_, len)| len);
         }
         if freed > 0 {
             self.bytes = self.bytes.saturating_sub(freed);

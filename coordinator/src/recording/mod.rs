@@ -1,4 +1,4 @@
-//! A session as one SQLite file: what was accepted, as accepted.
+//! A session as one `SQLite` file: what was accepted, as accepted.
 //!
 //! While a session is open the file has a write-ahead log beside it; [`Recording::close`] leaves one plain file.
 //! The tables are documented in `schema`.

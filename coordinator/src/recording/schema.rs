@@ -1,10 +1,10 @@
 //! The tables of a recording.
 
-/// Version of the format, in SQLite's `user_version`. Tables and columns are only ever added; what a version
+/// Version of the format, in `PRAGMA user_version`. Tables and columns are only ever added; what a version
 /// wrote, every later program reads.
 pub const VERSION: u32 = 1;
 
-/// "CORR" in SQLite's `application_id`, by which `file(1)` and this program know the format.
+/// "CORR" in `PRAGMA application_id`, by which `file(1)` and this program know the format.
 pub(super) const APPLICATION_ID: u32 = 0x434F_5252;
 
 /// Stamps are nanoseconds since 1970 by the clock of the point's host.

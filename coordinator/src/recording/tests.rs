@@ -1,1 +1,183 @@
-//! Tests.
+//! Recordings: crash, damage, wrong files, and what is written comes back.
+
+use super::*;
+use correlate_proto::convert::{BatchEncoder, Sidecar};
+use correlate_proto::{
+    CaptureKind, CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, PointStats, Role, Span,
+    Timestamp, wire,
+};
+use std::path::{Path, PathBuf};
+
+const POINT: CapturePointId = CapturePointId(0);
+
+fn meta() -> SessionMeta {
+    SessionMeta { session: "s1".to_owned(), filter: "port 5432".to_owned(), tool_version: "1.2.3".to_owned() }
+}
+
+fn batch(sequence: u64) -> wire::SealedBatch {
+    let mut body = Vec::new();
+    BatchEncoder::new().finish(&Sidecar::default(), &mut body);
+    wire::SealedBatch {
+        sequence,
+        compression: wire::Compression::None.into(),
+        body_len: u32::try_from(body.len()).unwrap(),
+        body,
+        ..wire::SealedBatch::default()
+    }
+}
+
+fn write_batches(recording: &mut Recording, sequences: impl IntoIterator<Item = u64>) {
+    for sequence in sequences {
+        let batch = batch(sequence);
+        recording
+            .write(&[Entry::Batch { point: POINT, batch: &batch, clock_samples: &[], host_counters: &[] }])
+            .unwrap();
+    }
+}
+
+fn sequences(recording: &Recording) -> Vec<u64> {
+    let mut found = Vec::new();
+    while let Some(batch) = recording.batch_after(POINT, found.last().copied().unwrap_or(0)).unwrap() {
+        found.push(batch.sequence);
+    }
+    found
+}
+
+/// The file and its write-ahead log as a crash would leave them.
+fn as_after_a_crash(path: &Path, to: &Path) -> PathBuf {
+    let copy = to.join("crashed");
+    std::fs::copy(path, &copy).unwrap();
+    let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+    std::fs::copy(log(path), log(&copy)).unwrap();
+    copy
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut recording = Recording::create(&directory.path().join("live"), &meta()).unwrap();
+    write_batches(&mut recording, 1..=40);
+    let crashed = as_after_a_crash(recording.path(), directory.path());
+    let mut reopened = Recording::open(&crashed).unwrap();
+    assert_eq!(sequences(&reopened), (1..=40).collect::<Vec<_>>());
+    assert_eq!(reopened.newest_batch(POINT).unwrap(), 40);
+    // And the session can go on in it.
+    write_batches(&mut reopened, 41..=42);
+    reopened.close().unwrap();
+    assert_eq!(sequences(&Recording::open(&crashed).unwrap()).len(), 42);
+}
+
+#[test]
+fn a_closed_recording_is_one_plain_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("session");
+    let mut recording = Recording::create(&path, &meta()).unwrap();
+    write_batches(&mut recording, 1..=3);
+    recording.close().unwrap();
+    let names = |directory: &Path| std::fs::read_dir(directory).unwrap().count();
+    assert_eq!(names(directory.path()), 1);
+    let before = std::fs::read(&path).unwrap();
+    let opened = Recording::open(&path).unwrap();
+    assert_eq!((opened.meta().unwrap(), sequences(&opened)), (meta(), vec![1, 2, 3]));
+    assert_eq!(opened.report_json().unwrap(), None);
+    drop(opened);
+    assert!(
+        names(directory.path()) == 1 && std::fs::read(&path).unwrap() == before,
+        "reading changes nothing"
+    );
+}
+
+#[test]
+fn a_temporary_recording_is_gone_with_its_value() {
+    let recording = Recording::create_temporary(&meta()).unwrap();
+    let directory = recording.path().parent().unwrap().to_owned();
+    assert!(directory.exists());
+    drop(recording);
+    assert!(!directory.exists());
+}
+
+#[test]
+fn points_counters_and_samples_come_back() {
+    let mut recording = Recording::create_temporary(&meta()).unwrap();
+    let point = CapturePoint {
+        id: POINT,
+        role: Role::Server,
+        host: "db".to_owned(),
+        kind: CaptureKind::Live { all_interfaces: true },
+        interfaces: vec![],
+        link_type: "EN10MB".to_owned(),
+        vouched: false,
+    };
+    let recorded = vec![RecordedPoint { point, rough_offset: Span(-77) }];
+    recording.write_points(&recorded).unwrap();
+    assert_eq!(recording.points().unwrap(), recorded);
+    let stats = PointStats { frames: 9, dropped_by_agent: 1, ..PointStats::default() };
+    let samples = [(5, 50), (3, 30)].map(|(raw_ns, ns)| ClockSample {
+        raw_ns,
+        realtime: Timestamp::from_ns(ns),
+        width_ns: 1,
+        stepped: ns == 30,
+    });
+    let counters = HostCounters { at_ns: 8, deltas: [("a".to_owned(), 1), ("b".to_owned(), 2)].into() };
+    let omitted = |first, last| Omitted {
+        batches: 1,
+        records: 10,
+        first_at: Some(Timestamp::from_ns(first)),
+        last_at: Some(Timestamp::from_ns(last)),
+    };
+    let batch = batch(1);
+    let entries = [
+        Entry::Batch {
+            point: POINT,
+            batch: &batch,
+            clock_samples: &samples,
+            host_counters: core::slice::from_ref(&counters),
+        },
+        Entry::Stats(POINT, &stats),
+        Entry::Omitted(POINT, omitted(100, 200)),
+        Entry::Omitted(POINT, omitted(150, 300)),
+    ];
+    recording.write(&entries).unwrap();
+    let (mut clock, mut read) = (Vec::new(), Vec::new());
+    recording.each_clock_sample(POINT, |sample| clock.push(sample)).unwrap();
+    recording.each_host_counters(POINT, |counters| read.push(counters)).unwrap();
+    assert_eq!((clock, read), (vec![samples[1], samples[0]], vec![counters]));
+    let seen = recording.stats(POINT).unwrap();
+    assert_eq!((seen.frames, seen.dropped_by_agent), (9, 21));
+    let window = Coverage { from: Timestamp::from_ns(100), to: Timestamp::from_ns(300) };
+    assert_eq!(seen.drop_windows, [window]);
+}
+
+#[test]
+fn a_file_that_is_no_session_is_refused_by_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    assert!(matches!(Recording::open(&path), Err(RecordingError::Open { .. })));
+    assert!(matches!(
+        Recording::open(directory.path()),
+        Err(RecordingError::Open { .. } | RecordingError::NotASession(_))
+    ));
+    std::fs::write(&path, b"\xd4\xc3\xb2\xa1 this is a capture, not a session, and it is long enough")
+        .unwrap();
+    assert!(matches!(Recording::open(&path), Err(RecordingError::NotASession(_))));
+    assert!(matches!(Recording::create(&path, &meta()), Err(RecordingError::Exists(_))));
+    std::fs::remove_file(&path).unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+    assert!(matches!(Recording::open(&path), Err(RecordingError::NotASession(_))));
+}
+
+#[test]
+fn a_newer_format_and_a_damaged_message_say_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("session");
+    let recording = Recording::create(&path, &meta()).unwrap();
+    recording
+        .db
+        .execute_batch(
+            "INSERT INTO capture_points VALUES (0, 'client', 'h', x'ffff', 0, NULL); PRAGMA user_version = 2",
+        )
+        .unwrap();
+    assert!(matches!(recording.points(), Err(RecordingError::Damaged { .. })));
+    recording.close().unwrap();
+    assert!(matches!(Recording::open(&path), Err(RecordingError::Newer { found: 2, known: VERSION, .. })));
+}

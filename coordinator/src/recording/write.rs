@@ -192,7 +192,7 @@ fn write_omitted(
     Ok(())
 }
 
-/// SQLite's integers are signed; no count here comes near the limit but a hostile one.
+/// The integers of `SQLite` are signed; no count here comes near the limit but a hostile one.
 pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

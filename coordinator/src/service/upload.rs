@@ -52,7 +52,9 @@ async fn open(
     let (reply, granted) = oneshot::channel();
     let message = Message::Upload { agent: open.agent, point, reply };
     session.send(message).await.map_err(|_| unknown())?;
-    let grant = granted.await.ok().flatten().ok_or_else(unknown)?;
+    // A reply that never comes: another upload of this capture took its place, or the session is ending.
+    let again = |_| Status::unavailable("not now; open another stream");
+    let grant = granted.await.map_err(again)?.ok_or_else(unknown)?;
     Ok((point, grant))
 }
 
@@ -118,6 +120,7 @@ impl Upload {
 
     async fn batch(&mut self, sealed: wire::SealedBatch) -> Result<(), Status> {
         let sequence = sealed.sequence;
+        self.catch_up();
         if sequence > self.next || sequence == 0 {
             return Err(Status::failed_precondition(format!(
                 "batch {sequence} came where {} was due",
@@ -141,6 +144,11 @@ impl Upload {
         self.record(Command::Batch(self.point, Box::new(batch))).await
     }
 
+    /// What an older stream of this capture still had in hand may be recorded meanwhile, and the agent told so.
+    fn catch_up(&mut self) {
+        self.next = self.next.max(self.grant.recorded.borrow().through + 1);
+    }
+
     async fn stats(&mut self, stats: &wire::PointStats) -> Result<(), Status> {
         let stats = stats_from_wire(stats).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let dropped = stats.dropped_by_kernel.saturating_add(stats.dropped_by_agent);
@@ -149,7 +157,8 @@ impl Upload {
     }
 
     async fn ended(&mut self, ended: wire::CaptureEnded) -> Result<(), Status> {
-        if ended.last_sequence + 1 != self.next {
+        self.catch_up();
+        if ended.last_sequence.checked_add(1) != Some(self.next) {
             return Err(Status::failed_precondition(format!(
                 "the capture ended with batch {} and batch {} was due",
                 ended.last_sequence, self.next

@@ -1,7 +1,7 @@
 //! The thread of a session that feeds the engine and lets it judge.
 
 use super::event::SessionEvent;
-use super::task::Internal;
+use super::message::Internal;
 use crate::arrivals::Arrivals;
 use crate::feeding::{self, MakeConsumer, Observer};
 use crate::recorder::{Command, RecorderHandle};

@@ -1,7 +1,7 @@
 //! A session as whoever started it holds it.
 
 use super::event::{Failure, Outcome, SessionEvent, SessionProgress};
-use super::task::{Mailbox, Message};
+use super::message::{Mailbox, Message};
 use crate::recording::RecordingError;
 use tokio::sync::{mpsc, oneshot, watch};
 

@@ -1,180 +1,52 @@
 //! The one task that owns a session: everything that happens to it comes through its mailbox.
 
+use super::commands;
 use super::event::{EndCause, Failure, Outcome, PointProgress, SessionEvent, SessionProgress};
 use super::feed_thread::{self, FeedThread, Judged};
-use super::handle::{SessionHandle, StartError};
 use super::machine::{Action, Input, Machine, Phase};
+use super::message::{AgentConnected, Internal, Mailbox, Message, UploadGrant};
 use super::options::SessionOptions;
 use crate::arrivals::Arrivals;
-use crate::feeding::MakeConsumer;
-use crate::recorder::{self, Command, Notice, Recorded, RecorderHandle, Retention};
-use crate::recording::{RecordedPoint, Recording, SessionMeta};
+use crate::recorder::{Command, Notice, Recorded, RecorderHandle};
+use crate::recording::RecordedPoint;
 use core::time::Duration;
 use correlate_engine::Progress;
-use correlate_proto::convert::{ConvertError, capture_point_from_wire};
-use correlate_proto::{CapturePoint, CapturePointId, Role, Span, wire};
+use correlate_proto::{CapturePoint, CapturePointId, Span, wire};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-/// Messages that wait for the session; whoever sends more waits too.
-const MAILBOX: usize = 64;
 /// Between two updates of the counts.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
-/// Where a session is told what agents do.
-pub(crate) type Mailbox = mpsc::Sender<Message>;
-
-/// Commands to one agent.
-pub(crate) type Commands = mpsc::Sender<wire::CoordinatorMessage>;
-
-/// What agents do.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// An agent is connected, anew or again.
-    Connected(AgentConnected),
-    /// An agent's connection is gone.
-    Gone { agent: String, connection: u64 },
-    /// A capture runs. The sender names itself, so that none speaks for another.
-    Started { agent: String, point: CapturePointId, started: wire::CaptureStarted },
-    /// A capture could not begin.
-    Refused { agent: String, failure: Failure },
-    /// An upload begins.
-    Upload { agent: String, point: CapturePointId, reply: oneshot::Sender<Option<UploadGrant>> },
-    /// An upload carried something that is no batch.
-    Broken { point: CapturePointId, why: String },
-    /// A point's counters moved: packets dropped so far.
-    Dropped { point: CapturePointId, dropped: u64 },
-    /// The user has seen enough.
-    Stop,
-}
-
-/// An agent that is connected.
-#[derive(Debug, Clone)]
-pub(crate) struct AgentConnected {
-    pub(crate) agent: String,
-    /// Number of the connection, to tell an old one's end from a new one's.
-    pub(crate) connection: u64,
-    pub(crate) commands: Commands,
-    /// The coordinator's clock less the agent's, roughly.
-    pub(crate) rough_offset: Span,
-    /// Captures that the agent still has: session and point.
-    pub(crate) running: Vec<wire::CaptureId>,
-}
-
-/// What an upload works with.
-#[derive(Debug)]
-pub(crate) struct UploadGrant {
-    pub(crate) recorder: RecorderHandle,
-    pub(crate) recorded: watch::Receiver<Recorded>,
-    pub(crate) arrivals: Arrivals,
-    pub(crate) session: Mailbox,
-}
-
-/// What the session's own threads tell it. Few by nature: the channel has no bound.
-#[derive(Debug)]
-pub(super) enum Internal {
-    Notice(Notice),
-    Judged(Judged),
-}
-
 #[derive(Debug, Default)]
-struct Point {
+pub(super) struct Point {
     agent: Option<AgentConnected>,
     rough_offset: Option<Span>,
     started: Option<CapturePoint>,
     dropped: u64,
+    /// An upload that came before the capture was known to run; a later one takes its place.
+    waiting_upload: Option<oneshot::Sender<Option<UploadGrant>>>,
 }
 
-struct Session {
-    options: SessionOptions,
-    machine: Machine,
-    points: Vec<Point>,
-    recorder: RecorderHandle,
-    arrivals: Arrivals,
-    feed_thread: Option<FeedThread>,
-    engine: watch::Receiver<Progress>,
-    events: mpsc::UnboundedSender<SessionEvent>,
-    progress: watch::Sender<SessionProgress>,
-    mailbox: Mailbox,
-    deadline: Option<Instant>,
+pub(super) struct Session {
+    pub(super) options: SessionOptions,
+    pub(super) machine: Machine,
+    pub(super) points: Vec<Point>,
+    pub(super) recorder: RecorderHandle,
+    pub(super) arrivals: Arrivals,
+    pub(super) feed_thread: Option<FeedThread>,
+    pub(super) engine: watch::Receiver<Progress>,
+    pub(super) events: mpsc::UnboundedSender<SessionEvent>,
+    pub(super) progress: watch::Sender<SessionProgress>,
+    pub(super) mailbox: Mailbox,
+    pub(super) deadline: Option<Instant>,
     /// What was recorded when the deadline was set: while there is more, it is moved.
-    recorded_then: u64,
-    full: bool,
-}
-
-/// Starts a session: its recording, its threads, its task. Agents are told when they are announced to its mailbox.
-pub(crate) fn start(
-    options: SessionOptions,
-    make_consumer: MakeConsumer,
-) -> Result<(SessionHandle, Mailbox), StartError> {
-    check(&options)?;
-    let meta = SessionMeta {
-        session: options.id.clone(),
-        filter: options.filter.clone(),
-        tool_version: options.tool_version.clone(),
-    };
-    let recording = match &options.save {
-        Some(path) => Recording::create(path, &meta)?,
-        None => Recording::create_temporary(&meta)?,
-    };
-    let reader = recording.second()?;
-    let keep = options.save.is_some() || options.keep_packets;
-    let retention = if keep { Retention::All } else { Retention::UntilRead };
-    let arrivals = Arrivals::new(options.points.len());
-    let (internal, inside) = mpsc::unbounded_channel();
-    let notices = internal.clone();
-    let notify = Box::new(move |notice| drop(notices.send(Internal::Notice(notice))));
-    let (count, limit) = (options.points.len(), options.limit_bytes);
-    let recorder = recorder::start(recording, count, limit, retention, arrivals.clone(), notify)
-        .map_err(StartError::Thread)?;
-    let (engine_progress, engine) = watch::channel(Progress::default());
-    let (events, told) = mpsc::unbounded_channel();
-    let (progress, progress_seen) = watch::channel(SessionProgress::default());
-    let (mailbox, outside) = mpsc::channel(MAILBOX);
-    let (outcome, awaited) = oneshot::channel();
-    let (alive, abandoned) = oneshot::channel();
-    let feed_thread = FeedThread {
-        meta,
-        reader,
-        make_consumer,
-        arrivals: arrivals.clone(),
-        recorder: (retention == Retention::UntilRead).then(|| recorder.clone()),
-        events: events.clone(),
-        progress: engine_progress,
-        internal,
-    };
-    let session = Session {
-        machine: Machine::new(count),
-        points: core::iter::repeat_with(Point::default).take(count).collect(),
-        recorder,
-        arrivals,
-        feed_thread: Some(feed_thread),
-        engine,
-        events,
-        progress,
-        mailbox: mailbox.clone(),
-        deadline: Some(Instant::now() + options.timeouts.start),
-        recorded_then: 0,
-        full: false,
-        options,
-    };
-    tokio::spawn(session.run(outside, inside, outcome, abandoned));
-    Ok((SessionHandle::new(told, progress_seen, mailbox.clone(), awaited, alive), mailbox))
-}
-
-fn check(options: &SessionOptions) -> Result<(), StartError> {
-    let has = |role| options.points.iter().any(|point| point.role == role);
-    if !has(Role::Client) || !has(Role::Server) {
-        return Err(StartError::Roles);
-    }
-    if options.points.len() > usize::from(u16::MAX) {
-        return Err(StartError::TooManyPoints(options.points.len()));
-    }
-    Ok(())
+    pub(super) recorded_then: u64,
+    pub(super) full: bool,
 }
 
 impl Session {
-    async fn run(
+    pub(super) async fn run(
         mut self,
         mut outside: mpsc::Receiver<Message>,
         mut inside: mpsc::UnboundedReceiver<Internal>,
@@ -184,10 +56,10 @@ impl Session {
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let result = loop {
             let inputs = tokio::select! {
-                Some(message) = outside.recv() => self.message(message).await,
+                Some(message) = outside.recv() => self.message(message),
                 Some(told) = inside.recv() => match told {
                     Internal::Judged(judged) => break self.judged(judged).await,
-                    Internal::Notice(notice) => self.notice(notice),
+                    Internal::Notice(notice) => Some(self.notice(notice)),
                 },
                 () = until(self.deadline) => self.timed_out(),
                 _ = ticks.tick() => {
@@ -249,7 +121,7 @@ impl Session {
         Ok(())
     }
 
-    async fn message(&mut self, message: Message) -> Option<Input> {
+    fn message(&mut self, message: Message) -> Option<Input> {
         match message {
             Message::Connected(agent) => self.connected(&agent),
             Message::Gone { agent, connection } => {
@@ -262,9 +134,7 @@ impl Session {
                 Some(Input::Refused(point, failure))
             }
             Message::Upload { agent, point, reply } => {
-                let grant = self.belongs(point, &agent).then(|| self.grant(point)).flatten();
-                // An upload that is gone meanwhile opens another.
-                let _ = reply.send(grant);
+                self.upload(&agent, point, reply);
                 None
             }
             Message::Broken { point, why } => Some(Input::Broken(point, why)),
@@ -296,7 +166,7 @@ impl Session {
                 .iter()
                 .any(|capture| capture.session == self.options.id && capture.point == u32::from(id));
             if self.machine.is_asked(point) {
-                self.command(point, wire::coordinator_message::Message::Start(self.start_command(point)));
+                self.command(point, commands::start(&self.options, point));
             } else if self.machine.is_running(point) && !runs {
                 broken = Some(Input::Broken(point, "its agent was started anew".to_owned()));
             } else if self.machine.phase() == Phase::Draining {
@@ -327,9 +197,16 @@ impl Session {
         if !self.belongs(point, agent) || !self.machine.is_asked(point) {
             return None;
         }
-        match self.capture_point(point, started) {
+        match commands::capture_point(&self.options, point, started) {
             Ok(capture_point) => {
-                self.points[usize::from(point.0)].started = Some(capture_point);
+                let waiting = {
+                    let known = &mut self.points[usize::from(point.0)];
+                    known.started = Some(capture_point);
+                    known.waiting_upload.take()
+                };
+                if let Some(reply) = waiting {
+                    let _ = reply.send(self.grant(point));
+                }
                 Some(Input::Started(point))
             }
             Err(error) => {
@@ -343,7 +220,19 @@ impl Session {
         }
     }
 
-    fn notice(&mut self, notice: Notice) -> Option<Input> {
+    /// Lets an upload begin. One that comes before its capture is known to run waits for that: the two come on
+    /// streams of their own, in either order.
+    fn upload(&mut self, agent: &str, point: CapturePointId, reply: oneshot::Sender<Option<UploadGrant>>) {
+        if self.belongs(point, agent) && self.machine.is_asked(point) {
+            self.points[usize::from(point.0)].waiting_upload = Some(reply);
+            return;
+        }
+        let grant = self.belongs(point, agent).then(|| self.grant(point)).flatten();
+        // An upload that is gone meanwhile opens another.
+        let _ = reply.send(grant);
+    }
+
+    fn notice(&mut self, notice: Notice) -> Input {
         match notice {
             Notice::Ended(point, ending) => {
                 let cause = match ending.reason {
@@ -354,14 +243,14 @@ impl Session {
                     wire::EndReason::Failed | wire::EndReason::Unspecified => EndCause::Failed(ending.error),
                 };
                 self.tell(SessionEvent::PointEnded(point, cause.clone()));
-                Some(Input::Ended(point, cause))
+                Input::Ended(point, cause)
             }
             Notice::Full => {
                 self.full = true;
                 self.tell(SessionEvent::RecordingFull { limit_bytes: self.options.limit_bytes });
-                Some(Input::RecordingFull)
+                Input::RecordingFull
             }
-            Notice::Failed(error) => Some(Input::RecordingFailed(recording_failure(&error))),
+            Notice::Failed(error) => Input::RecordingFailed(recording_failure(&error)),
         }
     }
 
@@ -420,10 +309,9 @@ impl Session {
         let (done, finished) = oneshot::channel();
         self.recorder.send(Command::Finish { report: report.map(Box::new), done }).await;
         match finished.await {
-            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(recording_failure(&error)),
-            // It ended before, and has told why.
-            Err(_) => Ok(()),
+            // A recorder that ended before has told why.
+            Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
 
@@ -440,55 +328,16 @@ impl Session {
         })
     }
 
-    fn capture_point(
-        &self,
-        point: CapturePointId,
-        started: wire::CaptureStarted,
-    ) -> Result<CapturePoint, ConvertError> {
-        let spec = &self.options.points[usize::from(point.0)];
-        let mut capture_point = capture_point_from_wire(&wire::CapturePoint {
-            id: point.0.into(),
-            role: wire::Role::Client.into(),
-            host: spec.host.clone(),
-            kind: started.kind,
-            interfaces: started.interfaces,
-            link_type: started.link_type,
-            vouched: spec.vouched,
-        })?;
-        capture_point.role = spec.role;
-        Ok(capture_point)
-    }
-
-    fn start_command(&self, point: CapturePointId) -> wire::StartCapture {
-        let (options, spec) = (&self.options, &self.options.points[usize::from(point.0)]);
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
-        wire::StartCapture {
-            capture: Some(self.capture_id(point)),
-            filter: spec.filter.as_ref().unwrap_or(&options.filter).clone(),
-            snaplen: options.snaplen,
-            count: options.count.unwrap_or(0),
-            duration_ms: options.duration.map_or(0, millis),
-            interfaces: spec.interfaces.clone(),
-            decapsulate: options.decapsulate,
-        }
-    }
-
     fn command_stop(&self, point: CapturePointId, discard: bool) {
-        let linger_ms = u32::try_from(self.options.timeouts.linger.as_millis()).unwrap_or(u32::MAX);
-        let stop = wire::StopCapture { capture: Some(self.capture_id(point)), linger_ms, discard };
-        self.command(point, wire::coordinator_message::Message::Stop(stop));
+        self.command(point, commands::stop(&self.options, point, discard));
     }
 
     /// Sends a command to a point's agent. Lost if there is none: it is given again when the agent comes back.
-    fn command(&self, point: CapturePointId, message: wire::coordinator_message::Message) {
+    fn command(&self, point: CapturePointId, command: wire::CoordinatorMessage) {
         let agent = self.points.get(usize::from(point.0)).and_then(|point| point.agent.as_ref());
         if let Some(agent) = agent {
-            let _ = agent.commands.try_send(wire::CoordinatorMessage { message: Some(message) });
+            let _ = agent.commands.try_send(command);
         }
-    }
-
-    fn capture_id(&self, point: CapturePointId) -> wire::CaptureId {
-        wire::CaptureId { session: self.options.id.clone(), point: point.0.into() }
     }
 
     fn tell(&self, event: SessionEvent) {

@@ -91,13 +91,11 @@ impl Merge {
 
 impl Consumer for Merge {
     fn waiting_for(&self) -> Option<CapturePointId> {
-        let place = match self.head() {
-            Some((time, _)) => self.behind(time),
-            None => {
-                let open = self.points.iter().enumerate().filter(|(_, point)| !point.ended);
-                open.min_by_key(|(_, point)| point.watermark.map(|at| point.common(at)))
-                    .map(|(place, _)| place)
-            }
+        let place = if let Some((time, _)) = self.head() {
+            self.behind(time)
+        } else {
+            let open = self.points.iter().enumerate().filter(|(_, point)| !point.ended);
+            open.min_by_key(|(_, point)| point.watermark.map(|at| point.common(at))).map(|(place, _)| place)
         };
         place.map(|place| CapturePointId(u16::try_from(place).unwrap()))
     }

@@ -8,6 +8,7 @@ use crate::{Embedded, EndCause, Outcome, PointSpec, SessionEvent, SessionHandle,
 use correlate_agent::uplink::Refusal;
 use correlate_proto::{CapturePointId, Role};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 const FRAMES: u64 = 60_000;
@@ -47,14 +48,13 @@ fn replayed(path: &Path) -> Noted {
     let notes = Notes::default();
     let recording = Recording::open(path).unwrap();
     replay_with(&recording, |meta, points| noting(&notes)(meta, points)).unwrap();
-    let noted = notes.lock().unwrap().clone();
-    noted
+    Arc::try_unwrap(notes).unwrap().into_inner().unwrap()
 }
 
-fn assert_everything_once(noted: &Noted) {
+fn assert_everything_once(given: &Noted) {
     let all: Vec<u64> = (1..=FRAMES).collect();
-    assert!(noted.packets_of(0) == all, "the client's packets are not each there once");
-    assert!(noted.packets_of(1) == all, "the server's packets are not each there once");
+    assert!(given.packets_of(0) == all, "the client's packets are not each there once");
+    assert!(given.packets_of(1) == all, "the server's packets are not each there once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,8 +127,8 @@ async fn live_captures_run_until_they_are_stopped_and_a_silent_one_holds_nothing
     session.outcome().await.unwrap();
     assert!(events.contains(&SessionEvent::Stopping));
     assert!(events.contains(&SessionEvent::PointEnded(CapturePointId(1), EndCause::Stopped)));
-    let noted = notes.lock().unwrap().clone();
-    assert_eq!((noted.packets_of(0).len(), noted.packets_of(1).len()), (60_000, 0));
+    let given = notes.lock().unwrap().clone();
+    assert_eq!((given.packets_of(0).len(), given.packets_of(1).len()), (60_000, 0));
     client.stop();
     server.stop();
 }
@@ -145,8 +145,8 @@ async fn a_count_ends_both_captures() {
     let (_, events) = to_the_end(session).await;
     assert!(events.contains(&SessionEvent::PointEnded(CapturePointId(0), EndCause::Count)));
     assert!(events.contains(&SessionEvent::PointEnded(CapturePointId(1), EndCause::Stopped)));
-    let noted = notes.lock().unwrap().clone();
-    assert_eq!((noted.packets_of(0).len(), noted.packets_of(1).len()), (1_000, 10));
+    let given = notes.lock().unwrap().clone();
+    assert_eq!((given.packets_of(0).len(), given.packets_of(1).len()), (1_000, 10));
     client.stop();
     server.stop();
 }
