@@ -253,8 +253,9 @@ impl Ring {
             }
             let start = self.block * BLOCK_LEN;
             // SAFETY: the block is ours since its status says so, and it begins with a descriptor.
-            let block =
-                unsafe { (*self.memory.as_ptr().add(start).cast::<libc::tpacket_block_desc>()).hdr.bh1 };
+            let block = unsafe {
+                self.memory.as_ptr().add(start).cast::<libc::tpacket_block_desc>().read_unaligned().hdr.bh1
+            };
             let offset = start.saturating_add(block.offset_to_first_pkt as usize);
             self.walk = Some(Walk { left: block.num_pkts, offset, first: true });
         }
@@ -265,7 +266,7 @@ impl Ring {
         // SAFETY: `advance` checked that the header and the address behind it lie inside a block that stays ours
         // until the next `advance`, which takes `&mut self` while the frame borrows `&self`.
         let (header, address) = unsafe {
-            let header = *self.header(position.offset);
+            let header = self.header(position.offset);
             let behind = position.offset + aligned(size_of::<libc::tpacket3_hdr>());
             (header, self.memory.as_ptr().add(behind).cast::<libc::sockaddr_ll>().read_unaligned())
         };
@@ -304,11 +305,12 @@ impl Ring {
 
     /// # Safety
     /// A header lies at `offset`, inside a block that the kernel has handed over.
-    unsafe fn header(&self, offset: usize) -> &libc::tpacket3_hdr {
-        // SAFETY: by the caller; the kernel aligns headers to 16.
-        unsafe { &*self.memory.as_ptr().add(offset).cast::<libc::tpacket3_hdr>() }
+    unsafe fn header(&self, offset: usize) -> libc::tpacket3_hdr {
+        // SAFETY: by the caller.
+        unsafe { self.memory.as_ptr().add(offset).cast::<libc::tpacket3_hdr>().read_unaligned() }
     }
 
+    #[expect(clippy::cast_ptr_alignment, reason = "blocks begin at multiples of the page size")]
     fn status(&self) -> &AtomicU32 {
         // SAFETY: every block begins with a descriptor, whose status is aligned and shared with the kernel.
         unsafe {

@@ -38,6 +38,8 @@ pub(super) enum Step {
     AluX(Alu),
     Negate,
     Jump(u32),
+    /// The comparison of every second instruction has a step of its own.
+    IfEqual(u32, u8, u8),
     If(Test, u32, u8, u8),
     IfX(Test, u8, u8),
     Return(u32),
@@ -118,6 +120,7 @@ impl Step {
                 }
             }
             _ => match (test_of(op & !code::X), op & code::X) {
+                (Some(Test::Equal), 0) => Self::IfEqual(k, jt, jf),
                 (Some(test), 0) => Self::If(test, k, jt, jf),
                 (Some(test), _) => Self::IfX(test, jt, jf),
                 (None, _) => Self::Unknown,
@@ -172,6 +175,7 @@ fn run_steps(steps: &[Step], packet: &Packet<'_>) -> Option<u32> {
             Step::AluX(alu) => a = alu.apply(a, x)?,
             Step::Negate => a = a.wrapping_neg(),
             Step::Jump(k) => pc += k as usize,
+            Step::IfEqual(k, jt, jf) => pc += usize::from(if a == k { jt } else { jf }),
             Step::If(test, k, jt, jf) => pc += usize::from(if test.holds(a, k) { jt } else { jf }),
             Step::IfX(test, jt, jf) => pc += usize::from(if test.holds(a, x) { jt } else { jf }),
             Step::Return(k) => return Some(k),
@@ -183,10 +187,10 @@ fn run_steps(steps: &[Step], packet: &Packet<'_>) -> Option<u32> {
 }
 
 /// `N` octets at `at + x` from the network header, big endian.
-#[inline]
+#[inline(always)]
 fn load<const N: usize>(octets: &[u8], at: u32, x: u32) -> Option<u32> {
     let from = at as usize + x as usize;
-    let found = octets.get(from..from + N)?;
+    let found: &[u8; N] = octets.get(from..)?.first_chunk()?;
     Some(found.iter().fold(0, |number, octet| (number << 8) | u32::from(*octet)))
 }
 

@@ -93,6 +93,7 @@ impl Program {
 
     /// The same for the kernel alone: frames of the interfaces with these indices only. At most
     /// [`MAX_INTERFACES`]; further ones are left out.
+    #[must_use]
     pub fn on_interfaces(&self, indices: &[u32]) -> Self {
         let indices = &indices[..indices.len().min(MAX_INTERFACES)];
         let mut instructions =

@@ -54,13 +54,13 @@ mod tests {
     #[test]
     fn samples_advance_and_are_narrow() {
         let mut sampler = ClockSampler::new().expect("a timer");
-        let samples: Vec<ClockSample> = (0..100).map(|_| sampler.sample()).collect();
-        assert!(samples.windows(2).all(|pair| pair[0].raw_ns < pair[1].raw_ns));
-        let narrowest = samples.iter().map(|sample| sample.width_ns).min();
+        let taken: Vec<ClockSample> = (0..100).map(|_| sampler.sample()).collect();
+        assert!(taken.windows(2).all(|pair| pair[0].raw_ns < pair[1].raw_ns));
+        let narrowest = taken.iter().map(|sample| sample.width_ns).min();
         assert!(narrowest.is_some_and(|width| width < 100_000), "{narrowest:?}");
         let system = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        let last = samples[99].realtime.as_ns();
+        let last = taken[99].realtime.as_ns();
         let away = i64::try_from(system.as_nanos()).expect("before 2262") - last;
-        assert!(samples.iter().any(|sample| sample.stepped) || away.abs() < 60_000_000_000, "{away} ns");
+        assert!(taken.iter().any(|sample| sample.stepped) || away.abs() < 60_000_000_000, "{away} ns");
     }
 }

@@ -55,7 +55,7 @@ pub fn doctor() -> Vec<Check> {
             checks.extend(found.iter().map(interface));
         }
         Err(error) => {
-            checks.push(Check::new("interfaces", CheckState::Missing, format!("cannot be listed: {error}")))
+            checks.push(Check::new("interfaces", CheckState::Missing, format!("cannot be listed: {error}")));
         }
     }
     checks

@@ -53,9 +53,7 @@ pub(crate) fn describe(socket: &impl AsRawFd, name: &str) -> Option<Interface> {
 fn offloads(socket: &impl AsRawFd, name: &str) -> Option<Offloads> {
     let ask = |command| sys::ethtool_value(socket, name, command);
     let (tso, gso, gro, flags) = (ask(TSO), ask(GSO), ask(GRO), ask(FLAGS));
-    if tso.or(gso).or(gro).or(flags).is_none() {
-        return None;
-    }
+    tso.or(gso).or(gro).or(flags)?;
     let on = |value: Option<u32>| value.is_some_and(|value| value != 0);
     Some(Offloads { tso: on(tso), gso: on(gso), gro: on(gro), lro: flags.is_some_and(|f| f & FLAG_LRO != 0) })
 }

@@ -141,8 +141,9 @@ pub(crate) fn interface_mtu(socket: &impl AsRawFd, name: &str) -> Option<u32> {
 /// Hardware type of an interface (`ARPHRD_…`).
 pub(crate) fn interface_hardware(socket: &impl AsRawFd, name: &str) -> Option<u16> {
     let mut request = request(name)?;
-    // SAFETY: the call fills the hardware address member, whose family is the type.
-    ask(socket, libc::SIOCGIFHWADDR, &mut request).then(|| unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
+    // SAFETY: the hardware address member is plain octets, filled by the call; its family is the type.
+    ask(socket, libc::SIOCGIFHWADDR, &mut request)
+        .then_some(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
 }
 
 /// The single number that an ethtool command of `linux/ethtool.h` gives; absent if the driver has no answer.

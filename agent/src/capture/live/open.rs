@@ -187,7 +187,7 @@ fn ring(wanted: usize, program: &Program) -> Result<Ring, RingError> {
     loop {
         match Ring::open(len, program.instructions()) {
             Err(error) if error.step == Step::Memory && is_memory(&error) && len / 2 >= LEAST_RING_BYTES => {
-                len /= 2
+                len /= 2;
             }
             done => return done,
         }
