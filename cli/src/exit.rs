@@ -183,7 +183,7 @@ mod tests {
         let rst = finding(Code::RstLost, Severity::Warning);
         let nat = finding(Code::AddressTranslated, Severity::Info);
         let one = with(vec![lost.clone(), nat], Status::Problem);
-        let two = with(vec![lost.clone(), rst], Status::Problem);
+        let two = with(vec![lost, rst], Status::Problem);
         let none = with(Vec::new(), Status::Clean);
         let table: [(&Report, &[Code], ExitStatus); 8] = [
             (&one, &[Code::SynAckLost], ExitStatus::Clean),

@@ -6,17 +6,13 @@ fn parse(line: &str) -> Result<Command, clap::Error> {
 }
 
 fn analyze(line: &str) -> AnalyzeArgs {
-    match parse(line).expect(line) {
-        Command::Analyze(args) => args,
-        other => panic!("not analyze: {other:?}"),
-    }
+    let Command::Analyze(args) = parse(line).expect(line) else { panic!("not analyze: {line}") };
+    args
 }
 
 fn run(line: &str) -> RunArgs {
-    match parse(line).expect(line) {
-        Command::Run(args) => args,
-        other => panic!("not run: {other:?}"),
-    }
+    let Command::Run(args) = parse(line).expect(line) else { panic!("not run: {line}") };
+    args
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &DemoArgs, color: ColorChoice) -> Result<ExitStatus, Cli
     let scenario = correlate_lab::find(name).ok_or_else(|| unknown(name))?;
     output::check(&args.output)?;
     // Before anything starts a thread: the kernel lets only a process with one thread in.
-    correlate_lab::enter_user_namespace().map_err(failed)?;
+    correlate_lab::enter_user_namespace().map_err(|error| failed(&error))?;
     play(&scenario, args, color)
 }
 
@@ -34,7 +34,8 @@ fn play(scenario: &Scenario, args: &DemoArgs, color: ColorChoice) -> Result<Exit
     let style = Style::of_stderr(color);
     let workdir = Workdir::new(args.keep.as_deref())?;
     output::say(&narrate::opening(scenario, args.seed, style));
-    let outcome = correlate_lab::record(scenario, args.seed, workdir.path()).map_err(failed)?;
+    let outcome =
+        correlate_lab::record(scenario, args.seed, workdir.path()).map_err(|error| failed(&error))?;
     output::say(&narrate::middle(&outcome, style));
     let report = analysis(scenario, &outcome).report()?;
     output::report(&report, &args.output, color)?;
@@ -81,7 +82,7 @@ fn unknown(name: &str) -> CliError {
     CliError::new(format!("no scenario has that name: {name}")).hint("`correlate demo --list` shows them all")
 }
 
-fn failed(error: LabError) -> CliError {
+fn failed(error: &LabError) -> CliError {
     let text = error.to_string();
     match text.split_once("; ") {
         Some((what, remedy)) => CliError::new(what).hint(remedy),

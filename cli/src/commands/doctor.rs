@@ -7,6 +7,7 @@ use crate::output;
 use crate::render::{Style, printable, wrap};
 use correlate_agent::host::{Check, CheckState, doctor};
 use correlate_proto::report::Severity;
+use std::fmt::Write;
 
 /// Writes what was looked at and how it stands; status 1 if something that capturing needs is missing.
 pub(crate) fn run(color: ColorChoice) -> Result<ExitStatus, CliError> {
@@ -26,7 +27,7 @@ fn render(checks: &[Check], style: Style) -> String {
             CheckState::Missing => style.severity(Severity::Error, "missing"),
         };
         let name = printable(&check.name);
-        out.push_str(&format!("{state}  {name:<width$}  {}\n", printable(&check.says)));
+        let _ = writeln!(out, "{state}  {name:<width$}  {}", printable(&check.says));
         if let Some(remedy) = &check.remedy {
             // Below the text that it belongs to: state, two gaps, name.
             out.push_str(&wrap(&format!("hint: {remedy}"), 7 + 2 + width + 2, style.width.max(80)));

@@ -6,6 +6,7 @@ use crate::exit::ExitStatus;
 use crate::explain;
 use crate::output;
 use crate::render::Style;
+use std::fmt::Write;
 
 /// Writes the page of one code, or the list of all.
 pub(crate) fn run(args: &ExplainArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
@@ -33,7 +34,7 @@ fn page(text: &str, style: Style) -> String {
 fn list(style: Style) -> String {
     let mut out = String::new();
     for (code, summary) in explain::summaries() {
-        out.push_str(&format!("{}  {summary}\n", style.bold(&format!("{:<20}", code.name()))));
+        let _ = writeln!(out, "{}  {summary}", style.bold(&format!("{:<20}", code.name())));
     }
     out.push_str("\nOne in full: correlate explain CODE\n");
     out

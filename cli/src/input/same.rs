@@ -63,8 +63,8 @@ mod tests {
     fn one_file_is_recognised_by_any_name_and_by_its_content() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = |name: &str| dir.path().join(name);
-        fs::write(path("a"), [1; 100_000]).expect("a file");
-        fs::write(path("copy"), [1; 100_000]).expect("a file");
+        fs::write(path("a"), vec![1; 100_000]).expect("a file");
+        fs::write(path("copy"), vec![1; 100_000]).expect("a file");
         let mut other = vec![1; 100_000];
         other[99_999] = 2;
         fs::write(path("other"), other).expect("a file");

@@ -3,6 +3,7 @@
 use super::layout::table;
 use super::number;
 use correlate_proto::report::{ConnectionReport, EndpointReport, Initiator, Report};
+use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 /// Connections listed in text; the JSON report has more.
@@ -19,7 +20,7 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
         .collect();
     let mut total = format!("  {} in all", number::count(totals.total));
     if !outcomes.is_empty() {
-        total += &format!(": {}", outcomes.join(", "));
+        let _ = write!(total, ": {}", outcomes.join(", "));
     }
     let concerned: Vec<&ConnectionReport> =
         report.connections.iter().filter(|connection| !connection.findings.is_empty()).collect();

@@ -3,6 +3,7 @@
 use super::layout::table;
 use super::{number, words};
 use correlate_proto::report::{CapturePointReport, ClockReport, PathReport, Report, ReportTime};
+use std::fmt::Write;
 
 /// One line a capture point, and one below for what it lacks.
 pub(super) fn captures(report: &Report) -> Vec<String> {
@@ -73,14 +74,16 @@ fn clock(clock: &ClockReport) -> Vec<String> {
     let mut line = format!("  {} = {} ", clock.to, clock.from);
     match (clock.offset_ns, clock.uncertainty_ns) {
         (Some(offset), Some(uncertainty)) => {
-            line += &format!("{} ± {}", number::signed_span(offset), number::span(uncertainty));
+            let _ = write!(line, "{} ± {}", number::signed_span(offset), number::span(uncertainty));
         }
-        (Some(offset), None) => line += &format!("{} (no bound)", number::signed_span(offset)),
+        (Some(offset), None) => {
+            let _ = write!(line, "{} (no bound)", number::signed_span(offset));
+        }
         (None, _) => line += "+ unknown",
     }
     let mut how = vec![clock.method.clone(), number::counted(clock.samples, "matched packet")];
     how.extend(clock.skew_ppb.map(|ppb| format!("drift {}", number::ppm(ppb))));
-    line += &format!("  ({})", how.join(", "));
+    let _ = write!(line, "  ({})", how.join(", "));
     let steps = clock.steps.iter().map(|step| {
         format!("    jumped by {} at {}", number::signed_span(step.step_ns), number::instant(step.at))
     });
@@ -96,7 +99,7 @@ pub(super) fn paths(report: &Report) -> Vec<String> {
 fn path(path: &PathReport) -> Vec<String> {
     let mut loss = path.loss_ratio.map_or_else(String::new, number::percent);
     if let Some([low, high]) = path.loss_ci95 {
-        loss += &format!(" (95 %: {} to {})", number::percent(low), number::percent(high));
+        let _ = write!(loss, " (95 %: {} to {})", number::percent(low), number::percent(high));
     }
     vec![
         format!("{} -> {}", path.from, path.to),

@@ -1,7 +1,7 @@
 //! Live sessions on the loopback interface of this machine, through the built program.
 
 use super::support::correlate;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
 const BOTH: [&str; 5] = ["run", "--client", "local:lo", "--server", "local:lo"];
@@ -12,7 +12,7 @@ fn may_capture() -> bool {
     let may = !doctor.stdout.lines().any(|line| line.starts_with("missing"));
     assert!(may || std::env::var("CI").as_deref() != Ok("true"), "cannot capture here: {}", doctor.stdout);
     if !may {
-        eprintln!("skipped: this user cannot capture: {}", doctor.stdout);
+        let _ = writeln!(std::io::stderr(), "skipped: this user cannot capture: {}", doctor.stdout);
     }
     may
 }

@@ -123,7 +123,7 @@ fn bytes(packet: &Packet) -> Vec<u8> {
     bytes.extend_from_slice(&packet.ack.to_be_bytes());
     bytes.extend_from_slice(&[0x50, packet.flags, 0xFF, 0xFF, 0, 0, 0, 0]);
     bytes.resize(usize::from(total), b'x');
-    let mut pseudo = Vec::from_iter(from.into_iter().chain(to).chain([0, 6]));
+    let mut pseudo: Vec<u8> = from.into_iter().chain(to).chain([0, 6]).collect();
     pseudo.extend_from_slice(&(total - 20).to_be_bytes());
     pseudo.extend_from_slice(&bytes[20..]);
     let check = checksum(&pseudo);
