@@ -60,7 +60,9 @@ pub(super) fn middle(outcome: &Outcome, style: Style) -> String {
 /// Whether correlate was right.
 pub(super) fn closing(scenario: &Scenario, complaints: &[String], style: Style) -> String {
     if complaints.is_empty() {
-        let planted = if scenario.expect.must.is_empty() {
+        let planted = if scenario.expect.must.is_empty() && scenario.expect.problem {
+            "a problem was planted, and what was found is what it allows".to_owned()
+        } else if scenario.expect.must.is_empty() {
             "nothing was planted, and nothing was blamed".to_owned()
         } else {
             format!("planted and found: {}", scenario.expect.must.join(", "))
