@@ -38,8 +38,10 @@ pub(super) enum Step {
     AluX(Alu),
     Negate,
     Jump(u32),
-    /// The comparison of every second instruction has a step of its own.
     IfEqual(u32, u8, u8),
+    /// A load and the comparison behind it in one step: where a load is nearly always followed by one, half of
+    /// the dispatches. The comparison stays in its own place too, for jumps that lead there.
+    LoadIf(Source, u32, Fused, u8, u8),
     If(Test, u32, u8, u8),
     IfX(Test, u8, u8),
     Return(u32),
@@ -47,6 +49,23 @@ pub(super) enum Step {
     Txa,
     /// Not one of our compiler's: rejects.
     Unknown,
+}
+
+/// What a fused step loads. Offsets from the network header that fit 16 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    EtherType,
+    Byte(u16),
+    Half(u16),
+    Word(u16),
+    HalfAtX(u16),
+}
+
+/// How a fused step compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fused {
+    Equal,
+    Set,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +148,35 @@ impl Step {
     }
 }
 
+/// The steps of a program.
+pub(super) fn decode(instructions: &[Instruction]) -> Vec<Step> {
+    let plain: Vec<Step> = instructions.iter().map(|instruction| Step::decode(*instruction)).collect();
+    let next = plain.iter().skip(1).map(Some).chain([None]);
+    plain
+        .iter()
+        .zip(next)
+        .map(|(step, next)| next.and_then(|next| fused(*step, *next)).unwrap_or(*step))
+        .collect()
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other steps stay as they are")]
+fn fused(load: Step, test: Step) -> Option<Step> {
+    let offset = |at: u32| u16::try_from(at).ok();
+    let source = match load {
+        Step::EtherType => Source::EtherType,
+        Step::Byte(at) => Source::Byte(offset(at)?),
+        Step::Half(at) => Source::Half(offset(at)?),
+        Step::Word(at) => Source::Word(offset(at)?),
+        Step::HalfAtX(at) => Source::HalfAtX(offset(at)?),
+        _ => return None,
+    };
+    match test {
+        Step::IfEqual(k, jt, jf) => Some(Step::LoadIf(source, k, Fused::Equal, jt, jf)),
+        Step::If(Test::Set, k, jt, jf) => Some(Step::LoadIf(source, k, Fused::Set, jt, jf)),
+        _ => None,
+    }
+}
+
 fn test_of(op: u16) -> Option<Test> {
     match op {
         code::JEQ => Some(Test::Equal),
@@ -175,6 +223,17 @@ fn run_steps(steps: &[Step], packet: &Packet<'_>) -> Option<u32> {
             Step::AluX(alu) => a = alu.apply(a, x)?,
             Step::Negate => a = a.wrapping_neg(),
             Step::Jump(k) => pc += k as usize,
+            Step::LoadIf(source, k, test, jt, jf) => {
+                a = match source {
+                    Source::EtherType => u32::from(packet.ethertype),
+                    Source::Byte(at) => load::<1>(octets, u32::from(at), 0)?,
+                    Source::Half(at) => load::<2>(octets, u32::from(at), 0)?,
+                    Source::Word(at) => load::<4>(octets, u32::from(at), 0)?,
+                    Source::HalfAtX(at) => load::<2>(octets, u32::from(at), x)?,
+                };
+                let holds = if test == Fused::Equal { a == k } else { a & k != 0 };
+                pc += 1 + usize::from(if holds { jt } else { jf });
+            }
             Step::IfEqual(k, jt, jf) => pc += usize::from(if a == k { jt } else { jf }),
             Step::If(test, k, jt, jf) => pc += usize::from(if test.holds(a, k) { jt } else { jf }),
             Step::IfX(test, jt, jf) => pc += usize::from(if test.holds(a, x) { jt } else { jf }),

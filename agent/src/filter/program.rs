@@ -72,7 +72,7 @@ pub struct Program {
 impl Program {
     /// The program of `instructions`, which come from our own compiler: every jump is forward and lands inside.
     pub(super) fn new(instructions: Vec<Instruction>) -> Self {
-        let steps = instructions.iter().map(|instruction| Step::decode(*instruction)).collect();
+        let steps = interpreter::decode(&instructions);
         Self { instructions, steps }
     }
 
