@@ -49,15 +49,15 @@ mod linux {
             let socket = namespace.run(|| packet_socket("x0"))??;
             let blast = std::thread::spawn(move || send(&socket, frame_len as usize, rate, seconds));
             let (segments, spent) = receive(&mut live, with_dissection, &blast)?;
-            let sent = blast.join().map_err(|_| "the sender panicked")??;
+            let blasted = blast.join().map_err(|_| "the sender panicked")??;
             let stats = live.stats();
-            let took_ms = sent.took.as_millis().max(1);
-            let per_second = u128::from(sent.frames) * 1000 / took_ms;
+            let took_ms = blasted.took.as_millis().max(1);
+            let per_second = u128::from(blasted.frames) * 1000 / took_ms;
             let what = if with_dissection { "read and dissected" } else { "read" };
             writeln!(
                 out,
                 "{} sent in {took_ms} ms ({per_second}/s, {frame_len} octets), {} captured, {} dropped, {segments} dissected",
-                sent.frames, stats.frames, stats.dropped_by_kernel
+                blasted.frames, stats.frames, stats.dropped_by_kernel
             )?;
             writeln!(out, "  {} ns of processor per packet {what}", spent / u128::from(stats.frames.max(1)))?;
         }

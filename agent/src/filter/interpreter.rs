@@ -246,7 +246,7 @@ fn run_steps(steps: &[Step], packet: &Packet<'_>) -> Option<u32> {
 }
 
 /// `N` octets at `at + x` from the network header, big endian.
-#[inline(always)]
+#[inline]
 fn load<const N: usize>(octets: &[u8], at: u32, x: u32) -> Option<u32> {
     let from = at as usize + x as usize;
     let found: &[u8; N] = octets.get(from..)?.first_chunk()?;
