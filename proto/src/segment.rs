@@ -93,7 +93,7 @@ pub struct TcpOptions {
     pub window_scale: Option<u8>,
     /// SACK permitted, only on SYN packets.
     pub sack_permitted: bool,
-    /// Timestamps option: (TSval, TSecr).
+    /// Timestamps option: (`TSval`, `TSecr`).
     pub timestamps: Option<(u32, u32)>,
     /// SACK blocks.
     pub sack: SackBlocks,
@@ -170,7 +170,7 @@ impl Segment {
     }
 }
 
-/// An ICMP or ICMPv6 error message that quotes a TCP packet.
+/// An ICMP or `ICMPv6` error message that quotes a TCP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IcmpError {
     /// Number of the packet in its capture, as [`Segment::packet`].
@@ -225,10 +225,6 @@ pub enum IcmpKind {
 
 /// One captured packet that the analysis can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every record is a segment; boxing would allocate per packet"
-)]
 pub enum Record {
     /// A TCP packet.
     Segment(Segment),

@@ -7,7 +7,7 @@
 use crate::clock::PairClock;
 use crate::connection::{Connection, SentState, Tally};
 use crate::flow::{Flow, Half};
-use crate::matching::{Kind, Piece};
+use crate::matching::{Kind, Lane, Piece};
 use crate::point::{Point, Window};
 use crate::session::Session;
 use correlate_proto::{CapturePointId, Direction, Span, Timestamp};
@@ -73,26 +73,18 @@ pub(crate) enum Horizon {
     End,
 }
 
-/// The two ends of one direction of a hop, with what is known of the time between them.
+/// The two ends of one direction of a hop.
 struct Ends<'a> {
+    session: &'a Session,
+    direction: Direction,
     sender: &'a Flow,
     receiver: &'a Flow,
-    sending: &'a Point,
-    receiving: &'a Point,
-    /// Receiver's clock less sender's: estimate and bounds.
-    offset: Offset,
     slack: i64,
     /// What a segment may be overtaken by without being lost.
     settling: i64,
-    /// Added to downstream offsets to get those of the lane.
+    /// Added to an end's offsets to get those of the lane.
     sender_shift: i64,
     receiver_shift: i64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Offset {
-    low: i64,
-    high: i64,
 }
 
 impl Session {
@@ -159,73 +151,88 @@ impl Session {
     fn ends<'a>(&'a self, connection: &'a Connection, hop: usize, direction: Direction) -> Option<Ends<'a>> {
         let (up, down) = (connection.flows[hop].as_ref()?, connection.flows[hop + 1].as_ref()?);
         let shift = connection.hops[hop].shifts[direction.index()].unwrap_or(0);
-        let (low, high, slack) = self.offset_between(up.point, down.point, up.last.at);
-        let settling = self.clock(up.point, down.point).and_then(PairClock::min_rtt).map_or(0, Span::as_ns).max(MIN_SETTLING_NS);
-        Some(match direction {
-            Direction::ClientToServer => Ends {
-                sender: up,
-                receiver: down,
-                sending: &self.points[up.point],
-                receiving: &self.points[down.point],
-                offset: Offset { low, high },
-                slack,
-                settling,
-                sender_shift: 0,
-                receiver_shift: shift,
-            },
-            Direction::ServerToClient => Ends {
-                sender: down,
-                receiver: up,
-                sending: &self.points[down.point],
-                receiving: &self.points[up.point],
-                offset: Offset { low: -high, high: -low },
-                slack,
-                settling,
-                sender_shift: shift,
-                receiver_shift: 0,
-            },
+        let forward = direction == Direction::ClientToServer;
+        let (sender, receiver) = if forward { (up, down) } else { (down, up) };
+        let round_trip = self.clock(up.point, down.point).and_then(PairClock::min_rtt).map_or(0, Span::as_ns);
+        Some(Ends {
+            session: self,
+            direction,
+            sender,
+            receiver,
+            slack: slack(round_trip),
+            settling: round_trip.max(MIN_SETTLING_NS),
+            sender_shift: if forward { 0 } else { shift },
+            receiver_shift: if forward { shift } else { 0 },
         })
     }
 
-    /// Bounds of the downstream clock less the upstream clock at `at` of the upstream clock, and the slack that
-    /// the path's round trip asks for. With packets of one direction only, the other side of the bound is what
-    /// no path exceeds.
-    pub(crate) fn offset_between(&self, up: usize, down: usize, at: i64) -> (i64, i64, i64) {
+    /// When a packet that is at `from` at `at`, by that point's clock, is at `to` by `to`'s clock if it takes no
+    /// time: earliest and latest. With matches in one direction only, the other side of the bound is what no
+    /// path exceeds; with none, the rough offset is all there is.
+    pub(crate) fn translate(&self, at: i64, from: usize, to: usize) -> (i64, i64) {
+        let downstream = self.points[from].position < self.points[to].position;
+        let (up, down) = if downstream { (from, to) } else { (to, from) };
         let rough = self.points[up].rough_offset - self.points[down].rough_offset;
-        let unknown = (rough - MAX_DELAY_NS, rough + MAX_DELAY_NS, MIN_SLACK_NS);
-        let Some(clock) = self.clock(up, down) else { return unknown };
-        let alignment = clock.offset_at(Timestamp::from_ns(at));
-        let (low, high) = match (alignment.lo, alignment.hi) {
-            (Some(low), Some(high)) => (low.as_ns(), high.as_ns()),
-            (None, Some(high)) => (high.as_ns().saturating_sub(MAX_DELAY_NS), high.as_ns()),
-            (Some(low), None) => (low.as_ns(), low.as_ns().saturating_add(MAX_DELAY_NS)),
-            (None, None) => return unknown,
+        let known = self.clock(up, down).map(|clock| {
+            let at_up = if downstream { at } else { at.saturating_sub(self.points[down].reference_offset) };
+            clock.offset_at(Timestamp::from_ns(at_up))
+        });
+        let (low, high) = match known.map(|found| (found.lo.map(Span::as_ns), found.hi.map(Span::as_ns))) {
+            Some((Some(low), Some(high))) => (low, high),
+            Some((None, Some(high))) => (high.saturating_sub(MAX_DELAY_NS), high),
+            Some((Some(low), None)) => (low, low.saturating_add(MAX_DELAY_NS)),
+            Some((None, None)) | None => {
+                (rough.saturating_sub(MAX_DELAY_NS), rough.saturating_add(MAX_DELAY_NS))
+            }
         };
-        let round_trip = clock.min_rtt().map_or(0, Span::as_ns);
-        (low, high, MIN_SLACK_NS.max(SLACK_ROUND_TRIPS.saturating_mul(round_trip)))
+        if downstream {
+            (at.saturating_add(low), at.saturating_add(high))
+        } else {
+            (at.saturating_sub(high), at.saturating_sub(low))
+        }
     }
+
+    /// How long beyond its expected arrival a packet between two points may be under way.
+    pub(crate) fn slack(&self, a: usize, b: usize) -> i64 {
+        let (up, down) = if self.points[a].position < self.points[b].position { (a, b) } else { (b, a) };
+        slack(self.clock(up, down).and_then(PairClock::min_rtt).map_or(0, Span::as_ns))
+    }
+}
+
+fn slack(round_trip: i64) -> i64 {
+    MIN_SLACK_NS.max(SLACK_ROUND_TRIPS.saturating_mul(round_trip))
 }
 
 impl Ends<'_> {
     /// Up to which stamps of the sender and of the receiver pieces are judged.
     fn due(&self, horizon: Horizon) -> (i64, i64) {
-        let (Some(sending), Some(receiving), Horizon::Watermarks) =
-            (self.sending.watermark, self.receiving.watermark, horizon)
-        else {
-            return if horizon == Horizon::End { (i64::MAX, i64::MAX) } else { (i64::MIN, i64::MIN) };
+        if horizon == Horizon::End {
+            return (i64::MAX, i64::MAX);
+        }
+        let (Some(sending), Some(receiving)) = (self.sending().watermark, self.receiving().watermark) else {
+            return (i64::MIN, i64::MIN);
         };
         let wait = WAIT_NS + self.slack;
-        let sent = sending.min(receiving.saturating_sub(self.offset.high)).saturating_sub(wait);
-        let received = receiving.min(sending.saturating_add(self.offset.low)).saturating_sub(wait);
-        (sent, received)
+        let (received_by_sender_clock, _) =
+            self.session.translate(receiving, self.receiver.point, self.sender.point);
+        let (sent_by_receiver_clock, _) =
+            self.session.translate(sending, self.sender.point, self.receiver.point);
+        (
+            sending.min(received_by_sender_clock).saturating_sub(wait),
+            receiving.min(sent_by_receiver_clock).saturating_sub(wait),
+        )
     }
 
-    fn judge_sent(&self, piece: &Piece, lane: &crate::matching::Lane, tally: &mut Tally) -> Fate {
-        let arrival = Window {
-            from: piece.at.saturating_add(self.offset.low),
-            to: piece.at.saturating_add(self.offset.high).saturating_add(self.slack),
-        };
-        if !self.receiving.covers(arrival) && !self.was_overtaken(piece, tally) {
+    /// When `piece`, sent, would arrive if it took no time: earliest and latest by the receiver's clock.
+    fn arrival(&self, piece: &Piece) -> (i64, i64) {
+        self.session.translate(piece.at, self.sender.point, self.receiver.point)
+    }
+
+    fn judge_sent(&self, piece: &Piece, lane: &Lane, tally: &mut Tally) -> Fate {
+        let (earliest, latest) = self.arrival(piece);
+        let in_cover =
+            self.receiving().covers(Window { from: earliest, to: latest.saturating_add(self.slack) });
+        if !in_cover && !self.was_overtaken(piece, tally) {
             tally.uncovered += u64::from(piece.wire);
             return Fate::Uncovered;
         }
@@ -233,7 +240,7 @@ impl Ends<'_> {
             tally.ambiguous += u64::from(piece.wire);
             return Fate::Ambiguous;
         }
-        let half = self.receiving_half();
+        let half = self.receiver.half(self.direction);
         let (start, end) = (piece.start - self.receiver_shift, piece.end() - self.receiver_shift);
         if piece.kind == Kind::Data && self.arrived_unseen(piece, half, start, end, lane) {
             tally.missed_by_receiver += u64::from(piece.wire);
@@ -248,28 +255,20 @@ impl Ends<'_> {
     /// soon the capture ended (§4.3: three later segments, and a settling time for reordering).
     fn was_overtaken(&self, piece: &Piece, tally: &Tally) -> bool {
         let settled = piece.at.saturating_add(self.settling);
-        let chance = Window {
-            from: piece.at.saturating_add(self.offset.low),
-            to: settled.saturating_add(self.offset.high),
-        };
-        tally.delivered_beyond(piece.serial + OVERTAKEN_BY, settled) && self.receiving.covers(chance)
+        let (earliest, latest) = self.arrival(piece);
+        let chance = Window { from: earliest, to: latest.saturating_add(self.settling) };
+        tally.delivered_beyond(piece.serial + OVERTAKEN_BY, settled) && self.receiving().covers(chance)
     }
 
     /// Whether an acknowledgement proves that the receiver got this copy though its capture has none: one that
     /// left before any copy that the capture does have, and no later copy explains better.
-    fn arrived_unseen(
-        &self,
-        piece: &Piece,
-        half: &Half,
-        start: i64,
-        end: i64,
-        lane: &crate::matching::Lane,
-    ) -> bool {
+    fn arrived_unseen(&self, piece: &Piece, half: &Half, start: i64, end: i64, lane: &Lane) -> bool {
         if let Some(missed) = half.missed_overlap(start, end) {
-            let sendable_until = missed.acked_at.saturating_sub(self.offset.low);
+            let (_, sendable_until) =
+                self.session.translate(missed.acked_at, self.receiver.point, self.sender.point);
             return piece.at <= sendable_until && !lane.sent.has_later_copy(piece, sendable_until);
         }
-        let sender_half = &self.sender.halves[self.sender_half_index()];
+        let sender_half = self.sender.half(self.direction);
         let acked = sender_half.acked.is_some_and(|acked| acked >= piece.end() - self.sender_shift);
         acked && !half.seen.contains(start, end) && !lane.sent.has_later_copy(piece, i64::MAX)
     }
@@ -288,14 +287,14 @@ impl Ends<'_> {
                 tally.duplicated += wire;
                 return Fate::Duplicated;
             }
-            let sender_half = &self.sender.halves[self.sender_half_index()];
+            let sender_half = self.sender.half(self.direction);
             let (start, end) = (piece.start - self.sender_shift, piece.end() - self.sender_shift);
             if sender_half.missed_overlap(start, end).is_some() {
                 tally.missed_by_sender += wire;
                 return Fate::MissedBySender;
             }
         }
-        if self.sending.covers(departure) {
+        if self.sending().covers(departure) {
             tally.ambiguous += u64::from(piece.kind == Kind::Data) * wire;
             Fate::Ambiguous
         } else {
@@ -306,34 +305,22 @@ impl Ends<'_> {
     /// When `piece`, which arrived, can have been sent: not before the connection began, if its sender's capture
     /// shows that.
     fn departure(&self, piece: &Piece) -> Window {
-        let latest = piece.at.saturating_sub(self.offset.low);
-        let earliest = piece.at.saturating_sub(self.offset.high).saturating_sub(self.slack);
+        let (earliest, latest) = self.session.translate(piece.at, self.receiver.point, self.sender.point);
+        let earliest = earliest.saturating_sub(self.slack);
         let began = self.sender.opener.map_or(earliest, |_| self.sender.first.at.min(latest));
         Window { from: earliest.max(began), to: latest }
     }
 
-    fn receiving_half(&self) -> &Half {
-        &self.receiver.halves[self.receiver_half_index()]
+    fn sending(&self) -> &Point {
+        &self.session.points[self.sender.point]
     }
 
-    fn direction(&self) -> Direction {
-        if self.sending.position < self.receiving.position {
-            Direction::ClientToServer
-        } else {
-            Direction::ServerToClient
-        }
-    }
-
-    fn sender_half_index(&self) -> usize {
-        self.sender.half_index(self.direction())
-    }
-
-    fn receiver_half_index(&self) -> usize {
-        self.receiver.half_index(self.direction())
+    fn receiving(&self) -> &Point {
+        &self.session.points[self.receiver.point]
     }
 
     fn record(&self, piece: &Piece, sent: bool, direction: Direction, fate: Fate) -> FateRecord {
-        let point = if sent { self.sending.info.id } else { self.receiving.info.id };
+        let point = if sent { self.sending().info.id } else { self.receiving().info.id };
         FateRecord { point, packet: piece.packet, direction, len: piece.len, ip_id: piece.ip_id, fate }
     }
 }

@@ -8,7 +8,7 @@ use crate::findings::{Symptom, judge, size_limit};
 use crate::flow::Flow;
 use crate::point::Window;
 use crate::report::{Outcome, describe_connection};
-use crate::session::Session;
+use crate::session::{Session, orphan_marks};
 use correlate_proto::report::{Code, Confidence, ConnectionReport, ConnectionTotals, Finding, Severity};
 use correlate_proto::{Direction, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +27,9 @@ const MAX_HEALTHY_LISTED: usize = 100;
 /// Connections with findings that the report lists; the findings count all.
 const MAX_TROUBLED_LISTED: usize = 1000;
 
+/// What kind of finding: its code and direction.
+type Kind = (Code, Option<Direction>);
+
 /// What is left of connections that ended.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
@@ -34,14 +37,14 @@ pub(crate) struct Ended {
     healthy_listed: usize,
     troubled_listed: usize,
     /// By number, with the codes of their findings.
-    pub(crate) listed: BTreeMap<u64, (ConnectionReport, Vec<(Code, Option<Direction>)>)>,
+    pub(crate) listed: BTreeMap<u64, (ConnectionReport, Vec<Kind>)>,
 }
 
 /// What is announced while the session runs.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     watched: BTreeMap<u32, u8>,
-    announced: BTreeMap<(Code, Option<Direction>), u64>,
+    announced: BTreeMap<Kind, u64>,
     told: BTreeSet<(u64, Code)>,
 }
 
@@ -65,11 +68,24 @@ impl Session {
                 clock.advance(Timestamp::from_ns(watermark));
             }
         }
+        self.note_reference_offsets();
     }
 
     /// Fits the clocks with all there is.
     pub(crate) fn finish_clocks(&mut self) {
         self.clocks.values_mut().for_each(crate::clock::PairClock::finish);
+        self.note_reference_offsets();
+    }
+
+    /// Keeps each point's offset from the reference clock, for times that are only shown or looked up.
+    fn note_reference_offsets(&mut self) {
+        let reference = self.points.iter().position(|point| point.position == 0).unwrap_or(0);
+        let rough = self.points.get(reference).map_or(0, |point| point.rough_offset);
+        for (index, point) in self.points.iter_mut().enumerate().filter(|(_, point)| point.position > 0) {
+            let clock = self.clocks.get(&(reference, index));
+            let offset = clock.and_then(|clock| clock.summary().offset).map(correlate_proto::Span::as_ns);
+            point.reference_offset = offset.unwrap_or_else(|| rough.saturating_sub(point.rough_offset));
+        }
     }
 
     /// Lets go of connections that are over and have nothing to report.
@@ -109,6 +125,17 @@ impl Session {
         }
     }
 
+    /// Notes a SYN that only one end's capture shows.
+    fn note_orphan(&mut self, connection: &Connection) {
+        if connection.is_paired() {
+            return;
+        }
+        for flow in connection.seen_flows() {
+            let position = self.points[flow.point].position;
+            self.orphans.extend(orphan_marks(flow).map(|mark| (position, mark)));
+        }
+    }
+
     /// Judges and counts every connection that is left.
     pub(crate) fn bury_all(&mut self) {
         for index in 0..self.connections.len() {
@@ -116,6 +143,7 @@ impl Session {
             if let Some(connection) = &taken {
                 self.excuse_shared_gaps(connection);
                 self.learn_size_limits(connection);
+                self.note_orphan(connection);
             }
             self.connections[index] = taken;
         }
@@ -220,6 +248,7 @@ impl Session {
             let taken = self.connections[index as usize].take();
             if let Some(connection) = &taken {
                 self.learn_size_limits(connection);
+                self.note_orphan(connection);
             }
             self.connections[index as usize] = taken;
         }
@@ -249,28 +278,15 @@ impl Session {
         findings
     }
 
-    /// `at` of `point`'s clock on the reference clock, that of the first client.
+    /// `at` of `point`'s clock on the reference clock, that of the first client, as far as is known.
     pub(crate) fn to_reference(&self, point: usize, at: i64) -> i64 {
-        let reference = self.points.iter().position(|other| other.position == 0).unwrap_or(0);
-        if self.points[point].position == 0 {
-            return at;
-        }
-        match self.clock(reference, point).and_then(|clock| clock.summary().offset) {
-            Some(offset) => at.saturating_sub(offset.as_ns()),
-            None => at.saturating_add(self.points[point].rough_offset - self.points[reference].rough_offset),
-        }
+        at.saturating_sub(self.points[point].reference_offset)
     }
 
     /// Whether a packet that left `near` at `at` of its clock would have arrived while `far`'s capture ran.
     pub(crate) fn covers_arrival(&self, at: i64, near: usize, far: usize) -> bool {
-        let (low, high, slack) = if self.points[near].position < self.points[far].position {
-            self.offset_between(near, far, at)
-        } else {
-            let (low, high, slack) = self.offset_between(far, near, at);
-            (-high, -low, slack)
-        };
-        let to = at.saturating_add(high).saturating_add(slack);
-        self.points[far].covers(Window { from: at.saturating_add(low), to })
+        let (from, to) = self.translate(at, near, far);
+        self.points[far].covers(Window { from, to: to.saturating_add(self.slack(near, far)) })
     }
 
     /// Whether a host other than those captured at `position` may serve `address`: it is not theirs, or

@@ -41,6 +41,9 @@ impl Session {
     }
 
     fn take_segment(&mut self, point: usize, segment: &Segment) {
+        if self.points[point].sightings.as_mut().is_some_and(|sightings| sightings.is_repeat(segment)) {
+            return;
+        }
         let Some((index, src_half)) = self.connection_of(point, segment) else {
             self.no_room += 1;
             return;

@@ -19,6 +19,7 @@ mod point;
 mod report;
 pub mod rough;
 mod session;
+mod sightings;
 mod stats;
 
 pub use config::Config;

@@ -193,7 +193,8 @@ impl Session {
     fn orient(&mut self, flow: &mut Flow, segment: &Segment, src_half: usize, index: u32) {
         let point = &self.points[flow.point];
         let position_is_upstream = point.position == 0;
-        let by_capture = client_half_by_capture(point.info.role, segment.heard, src_half == 0);
+        let heard = if self.is_local_to(flow.point, segment) { Heard::Unknown } else { segment.heard };
+        let by_capture = client_half_by_capture(point.info.role, heard, src_half == 0);
         let known = by_capture.or_else(|| self.client_half_by_address(flow.point, segment, src_half));
         flow.orientation_known = known.is_some();
         let Some(connection) = self.connections[index as usize].as_mut() else { return };
@@ -221,6 +222,14 @@ impl Session {
             connection.flip();
             flow.client_half = 1 - flow.client_half;
         }
+    }
+
+    /// Whether both ends of `segment` are the host of `point` itself: on a loopback interface every packet goes out
+    /// and comes in, and direction tells nothing.
+    fn is_local_to(&self, point: usize, segment: &Segment) -> bool {
+        let (src, dst) = (segment.tuple.src.addr, segment.tuple.dst.addr);
+        src == dst
+            || [src, dst].iter().all(|&own| own.is_loopback() || self.points[point].owns(own) == Some(true))
     }
 
     fn client_half_by_address(&self, point: usize, segment: &Segment, src_half: usize) -> Option<usize> {

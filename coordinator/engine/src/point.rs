@@ -1,5 +1,6 @@
 //! What the engine knows of each capture point.
 
+use crate::sightings::Sightings;
 use correlate_proto::{CaptureKind, CapturePoint, HostCounters, PointStats, Role};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,6 +22,8 @@ pub(crate) struct Point {
     pub(crate) ended: bool,
     /// Added to this point's stamps it puts them on a common time, to within a second or so.
     pub(crate) rough_offset: i64,
+    /// Its clock less that of the first client, as last estimated.
+    pub(crate) reference_offset: i64,
     /// Records taken in.
     pub(crate) records: u64,
     /// Earliest and latest stamp of a record.
@@ -30,6 +33,8 @@ pub(crate) struct Point {
     /// Octet ranges that neither end's capture has though they were acknowledged.
     pub(crate) missed_by_all: u64,
     pub(crate) counters: BTreeMap<String, u64>,
+    /// Where one packet may be seen more than once.
+    pub(crate) sightings: Option<Sightings>,
 }
 
 /// Which stretch of time a question is about, by the asked point's own clock, in nanoseconds.
@@ -42,6 +47,7 @@ pub(crate) struct Window {
 impl Point {
     /// The state of a point that has delivered nothing yet.
     pub(crate) fn new(info: CapturePoint, position: usize, label: String) -> Self {
+        let sightings = Sightings::needed_at(&info).then(Sightings::default);
         Self {
             info,
             position,
@@ -51,11 +57,13 @@ impl Point {
             watermark: None,
             ended: false,
             rough_offset: 0,
+            reference_offset: 0,
             records: 0,
             span: None,
             missed: 0,
             missed_by_all: 0,
             counters: BTreeMap::new(),
+            sightings,
         }
     }
 

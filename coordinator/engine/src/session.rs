@@ -5,7 +5,7 @@ use crate::clock::{ClockInput, PairClock};
 use crate::connection::Connection;
 use crate::fate::FateRecord;
 use crate::findings::{PathTotals, SizeLimit, Symptoms};
-use crate::flow::FlowMap;
+use crate::flow::{Flow, FlowMap, FlowPair};
 use crate::fold::{Ended, News};
 use crate::pairing::SynIndex;
 use crate::point::{Point, labels, positions};
@@ -17,6 +17,13 @@ use std::net::IpAddr;
 /// How many connections are held at once. Beyond it packets of new ones are counted and left out, and the report
 /// says so. 100,000 with both ends' state are about 250 MB; healthy closed ones make room within seconds.
 pub(crate) const MAX_CONNECTIONS: usize = 100_000;
+
+/// What may still tell a SYN whose sequence number a device rewrites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Orphan {
+    Tuple(FlowPair),
+    Stamp(u32),
+}
 
 /// The state of a session.
 #[derive(Debug)]
@@ -42,6 +49,9 @@ pub(crate) struct Session {
     /// By upstream and downstream capture point and direction.
     pub(crate) paths: BTreeMap<(usize, usize, Direction), PathTotals>,
     pub(crate) news: News,
+    /// SYNs that only one end's capture shows, by position, four-tuple and timestamp: one that a device changed
+    /// beyond recognition may be the one that the other end misses.
+    pub(crate) orphans: BTreeSet<(usize, Orphan)>,
     /// By direction: the smallest size that is proven to vanish on the path, and the largest that passes.
     pub(crate) size_limits: [Option<SizeLimit>; 2],
     /// Addresses of servers that a device translates.
@@ -82,6 +92,7 @@ impl Session {
             symptoms: Symptoms::default(),
             paths: BTreeMap::new(),
             news: News::default(),
+            orphans: BTreeSet::new(),
             size_limits: [None; 2],
             translated: BTreeSet::new(),
             opened: 0,
@@ -134,4 +145,10 @@ pub(crate) fn clock_of(
     downstream: usize,
 ) -> &mut PairClock {
     clocks.entry((upstream, downstream)).or_insert_with(|| PairClock::new(ClockInput::Realtime))
+}
+
+/// What may tell the SYN of `flow` at another end.
+pub(crate) fn orphan_marks(flow: &Flow) -> impl Iterator<Item = Orphan> {
+    let stamp = flow.opener.and_then(|half| flow.halves[half].syn_tsval).map(Orphan::Stamp);
+    core::iter::once(Orphan::Tuple(flow.pair)).chain(stamp)
 }

@@ -163,7 +163,6 @@ pub struct Quantiles {
 /// other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, schemars::JsonSchema))]
-#[expect(clippy::struct_field_names, reason = "the names are the contract")]
 pub struct HandshakeReport {
     /// SYNs sent.
     pub syn_sent: u32,

@@ -35,6 +35,10 @@ pub(crate) enum SentState {
 
 /// A RST at one capture point.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent observations of one packet, weighed one by one"
+)]
 pub(crate) struct RstSeen {
     pub(crate) position: usize,
     pub(crate) direction: Direction,

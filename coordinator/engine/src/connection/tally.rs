@@ -48,8 +48,6 @@ pub(crate) struct LostRange {
 pub(crate) struct Tally {
     pub(crate) delivered: u64,
     pub(crate) lost: u64,
-    /// Of the lost, segments without octets of their own.
-    pub(crate) lost_acks: u64,
     /// Of the lost, those whose octets no other copy brought: only the receiver's silence speaks for the loss.
     pub(crate) lost_unconfirmed: u64,
     pub(crate) delivered_acks: u64,
@@ -106,9 +104,6 @@ impl Tally {
         if !confirmed {
             self.lost_unconfirmed += wire;
         }
-        if sent.len == 0 {
-            self.lost_acks += 1;
-        }
         if self.last_lost_serial.is_none_or(|last| last + 1 != sent.serial) {
             self.bursts += 1;
         }
@@ -143,7 +138,8 @@ impl Tally {
 
     /// Whether a piece sent as number `serial` or later, at `at` or later, was delivered.
     pub(crate) fn delivered_beyond(&self, serial: u64, at: i64) -> bool {
-        self.newest.is_some_and(|(newest, _)| newest >= serial) && self.last_delivered_at.is_some_and(|last| last >= at)
+        self.newest.is_some_and(|(newest, _)| newest >= serial)
+            && self.last_delivered_at.is_some_and(|last| last >= at)
     }
 
     /// Whether anything is known of the direction.

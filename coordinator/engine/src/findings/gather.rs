@@ -48,7 +48,11 @@ impl Symptoms {
     pub(crate) fn add(&mut self, number: u64, symptom: Symptom, first_at: Option<i64>, last_at: Option<i64>) {
         let (sent, received) = match symptom.facts {
             Facts::Counts { sent, received } => (sent, received),
-            _ => (1, 0),
+            Facts::Injected { .. }
+            | Facts::PathMtu { .. }
+            | Facts::Refused { .. }
+            | Facts::Translated { .. }
+            | Facts::Unpaired { .. } => (1, 0),
         };
         let key = Key {
             code: symptom.code,
@@ -91,7 +95,7 @@ impl Symptoms {
 
     /// The findings so far; their ids are given later.
     pub(crate) fn findings(&self, session: &Session) -> Vec<Finding> {
-        self.groups.iter().map(|(key, group)| finding(key, group, session)).collect()
+        self.groups.iter().map(|(&key, group)| finding(key, group, session)).collect()
     }
 
     /// Whether there is a symptom of one of these codes.
@@ -108,7 +112,7 @@ fn latest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     a.max(b)
 }
 
-fn finding(key: &Key, group: &Group, session: &Session) -> Finding {
+fn finding(key: Key, group: &Group, session: &Session) -> Finding {
     let evidence = group.worst.evidence.iter().take(MAX_EVIDENCE).map(|sighting| Evidence {
         capture_point: session.points[sighting.point].label.clone(),
         packet: sighting.packet,
@@ -141,7 +145,7 @@ fn finding(key: &Key, group: &Group, session: &Session) -> Finding {
     }
 }
 
-fn details(key: &Key, group: &Group) -> Details {
+fn details(key: Key, group: &Group) -> Details {
     match &group.worst.facts {
         Facts::Counts { .. } => Details::Counts { sent: group.sent, received: group.received },
         &Facts::Injected { ttl, usual_ttl, idle_ns, in_path } => Details::Injected {
@@ -166,7 +170,7 @@ fn details(key: &Key, group: &Group) -> Details {
     }
 }
 
-fn sentence(key: &Key, group: &Group, session: &Session) -> String {
+fn sentence(key: Key, group: &Group, session: &Session) -> String {
     let of = format!(
         "{} of {}",
         group.connection_count,
@@ -229,7 +233,7 @@ fn sentence(key: &Key, group: &Group, session: &Session) -> String {
     }
 }
 
-fn injected_sentence(key: &Key, ttl: u8, usual_ttl: Option<u8>, idle_ns: i64, of: &str) -> String {
+fn injected_sentence(key: Key, ttl: u8, usual_ttl: Option<u8>, idle_ns: i64, of: &str) -> String {
     let whom = match key.toward {
         Some(Toward::Client) => "The client received a RST in the server's name that the server never sent",
         Some(Toward::Server) => "The server received a RST in the client's name that the client never sent",

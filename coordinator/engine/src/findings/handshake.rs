@@ -1,10 +1,11 @@
 //! Handshakes that failed: the grid of what was sent at one end and seen at the other (ALGORITHMS §5.1).
 
 use super::view::{host_of, path_of};
-use super::{Facts, Sighting, Symptom, View};
+use super::{Facts, Sighting, Symptom, View, wording};
 use crate::connection::{HandshakeLog, IcmpSeen, PacketRef, RstSeen, SentState};
 use crate::flow::Flow;
 use crate::point::Window;
+use crate::session::orphan_marks;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Location, Severity};
 use correlate_proto::{Direction, IcmpKind};
 
@@ -209,7 +210,8 @@ impl<'a> Handshake<'a> {
             symptom
                 .in_direction(self.forward)
                 .with_evidence(self.view.sent_not_seen(&self.at_opener.syn, "SYN", far))
-                .explaining(self.forward, self.lost(self.forward)),
+                .explaining(self.forward, self.lost(self.forward))
+                .or_else(wording::HOST_EDGE),
         )
     }
 
@@ -300,7 +302,8 @@ impl<'a> Handshake<'a> {
             path_of(back),
             Facts::Counts { sent: log.syn_ack.count(), received: 0 },
         );
-        Some(symptom.in_direction(back).with_evidence(evidence).explaining(back, self.lost(back)))
+        let symptom = symptom.in_direction(back).with_evidence(evidence).explaining(back, self.lost(back));
+        Some(symptom.or_else(wording::HOST_EDGE))
     }
 
     /// SYN-ACKs arrived, and the opener's host goes on as if none had.
@@ -371,7 +374,8 @@ impl<'a> Handshake<'a> {
             path_of(self.forward),
             Facts::Counts { sent: 1, received: 0 },
         );
-        Some(symptom.in_direction(self.forward).with_evidence(evidence).explaining(self.forward, 1))
+        let symptom = symptom.in_direction(self.forward).with_evidence(evidence).explaining(self.forward, 1);
+        Some(symptom.or_else(wording::HOST_EDGE))
     }
 
     fn opener_reset(&self) -> bool {
@@ -419,6 +423,7 @@ impl<'a> Handshake<'a> {
         };
         let points: Vec<_> = self.view.session.points.iter().filter(|point| point.position == far).collect();
         points.iter().all(|point| point.would_have_seen(own, called))
+            && !orphan_marks(self.opener).any(|mark| self.view.session.orphans.contains(&(far, mark)))
             && !self.view.session.another_host_may_answer(far, called)
     }
 

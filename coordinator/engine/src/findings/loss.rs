@@ -31,7 +31,6 @@ const SHOWN: usize = 6;
 pub(crate) struct PathTotals {
     delivered: u64,
     lost: u64,
-    lost_acks: u64,
     delivered_acks: u64,
     lost_unconfirmed: u64,
     bursts: u64,
@@ -56,7 +55,6 @@ impl PathTotals {
         }
         self.delivered += tally.delivered;
         self.lost += tally.lost;
-        self.lost_acks += tally.lost_acks;
         self.delivered_acks += tally.delivered_acks;
         self.lost_unconfirmed += tally.lost_unconfirmed;
         self.bursts += tally.bursts;
@@ -78,18 +76,22 @@ impl PathTotals {
         }
     }
 
-    fn sent(&self) -> u64 {
-        self.delivered + self.lost
+    /// Sent and lost segments. Where the receiver's capture itself lacks packets, an ACK that is not in it may
+    /// have arrived all the same, and so may data that no other copy replaced: those do not count.
+    fn proven(&self, receiver_is_suspect: bool) -> (u64, u64) {
+        if receiver_is_suspect {
+            let lost = self.lost.saturating_sub(self.lost_unconfirmed);
+            (lost + self.delivered.saturating_sub(self.delivered_acks), lost)
+        } else {
+            (self.delivered + self.lost, self.lost)
+        }
     }
 
-    /// Sent and lost segments that count as packet loss. Where the receiver's capture itself lacks packets, an
-    /// ACK that is not in it may have arrived all the same, and so may data that no other copy replaced: those
-    /// do not count.
+    /// The same without what other findings explain.
     fn countable(&self, receiver_is_suspect: bool) -> (u64, u64) {
-        let unproven = if receiver_is_suspect { self.lost_unconfirmed.max(self.lost_acks) } else { 0 };
-        let lost = self.lost.saturating_sub(unproven + self.explained);
-        let acks = if receiver_is_suspect { self.delivered_acks } else { 0 };
-        (lost + self.delivered.saturating_sub(acks), lost)
+        let (sent, lost) = self.proven(receiver_is_suspect);
+        let explained = self.explained.min(lost);
+        (sent - explained, lost - explained)
     }
 }
 
@@ -122,7 +124,7 @@ fn path_report(
     totals: &PathTotals,
 ) -> PathReport {
     let (from, to) = ends(session, up, down, direction);
-    let (sent, lost) = (totals.sent(), totals.lost);
+    let (sent, lost) = totals.proven(session.points[to].is_suspect());
     let (low, high) = stats::wilson95(lost, sent);
     PathReport {
         from: session.points[from].label.clone(),
@@ -134,7 +136,7 @@ fn path_report(
         loss_ci95: (sent > 0).then_some([low, high]),
         min_rtt_ns: session
             .clock(up, down)
-            .and_then(|clock| clock.min_rtt())
+            .and_then(crate::clock::PairClock::min_rtt)
             .map(correlate_proto::Span::as_ns),
     }
 }
@@ -279,9 +281,7 @@ fn finding(
         sentence,
         details: details(sent, lost, totals),
         evidence,
-        alternatives: vec![
-            "the network card or driver of either host, outside its capture point, rather than the network between".to_owned(),
-        ],
+        alternatives: vec![wording::HOST_EDGE.to_owned()],
         next_step: wording::next_step(code).to_owned(),
     }
 }

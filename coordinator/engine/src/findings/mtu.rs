@@ -41,8 +41,10 @@ pub(crate) fn size_limit(connection: &Connection, direction: Direction) -> Optio
         return None;
     }
     let found = bracket(&connection.hops.first()?.tallies[direction.index()], None)?;
-    (found.proof == Proof::PassedSince)
-        .then_some(SizeLimit { largest_delivered: found.largest_delivered, smallest_lost: found.smallest_lost })
+    (found.proof == Proof::PassedSince).then_some(SizeLimit {
+        largest_delivered: found.largest_delivered,
+        smallest_lost: found.smallest_lost,
+    })
 }
 
 /// What shows that size is what matters.
@@ -81,7 +83,8 @@ fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
         .max();
     // Where small ones are lost as well, the direction is dead for all sizes.
     let all_big = |passes: u32| tally.trailing.is_none_or(|run| run.smallest > passes);
-    let on_the_path = known.filter(|limit| limit.smallest_lost <= smallest_lost && all_big(limit.largest_delivered));
+    let on_the_path =
+        known.filter(|limit| limit.smallest_lost <= smallest_lost && all_big(limit.largest_delivered));
     let (largest_delivered, proof) = match (since, on_the_path, beside) {
         (Some(size), _, _) => (size.max(beside.unwrap_or(0)), Proof::PassedSince),
         (None, Some(limit), _) => (limit.largest_delivered.max(beside.unwrap_or(0)), Proof::OnThePath),
@@ -140,7 +143,9 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     let symptom = symptom.in_direction(direction).with_evidence(evidence).explaining(direction, lost_big);
     Some(match found.proof {
         Proof::PassedSince | Proof::OnThePath => symptom,
-        Proof::Beside => symptom.or_else("the direction died altogether just then: nothing smaller was sent after the first loss to tell"),
+        Proof::Beside => symptom.or_else(
+            "the direction died altogether just then: nothing smaller was sent after the first loss to tell",
+        ),
     })
 }
 
@@ -155,7 +160,11 @@ fn too_big(view: &View<'_>, direction: Direction) -> (IcmpTooBig, Option<Sightin
     let Some(message) = messages.next() else { return (IcmpTooBig::NotSeen, None) };
     let text = match message.error.kind {
         IcmpKind::TooBig { mtu } => format!("ICMP too big from {}, MTU {mtu}", message.error.from),
-        _ => "ICMP too big".to_owned(),
+        IcmpKind::PortUnreachable
+        | IcmpKind::Prohibited
+        | IcmpKind::Unreachable
+        | IcmpKind::TimeExceeded
+        | IcmpKind::Other => return (IcmpTooBig::NotSeen, None),
     };
     let sighting = Some(Sighting::of(message.packet, EvidenceEvent::Received, text));
     if message.position != sender {

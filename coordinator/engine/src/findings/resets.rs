@@ -172,7 +172,8 @@ fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         path_of(direction),
         Facts::Counts { sent: count, received: 0 },
     );
-    Some(symptom.in_direction(direction).with_evidence(evidence).explaining(direction, count))
+    let symptom = symptom.in_direction(direction).with_evidence(evidence).explaining(direction, count);
+    Some(symptom.or_else(super::wording::HOST_EDGE))
 }
 
 /// A RST that the sender's stack sent in mid-connection.

@@ -32,30 +32,17 @@ impl<'a> View<'a> {
 
     /// What `at` of `from`'s clock is on `to`'s clock: earliest and latest.
     pub(crate) fn translate(&self, at: i64, from: &Flow, to: &Flow) -> (i64, i64) {
-        if self.session.points[from.point].position < self.session.points[to.point].position {
-            let (low, high, _) = self.session.offset_between(from.point, to.point, at);
-            (at.saturating_add(low), at.saturating_add(high))
-        } else {
-            let (low, high, _) = self.session.offset_between(to.point, from.point, at);
-            (at.saturating_sub(high), at.saturating_sub(low))
-        }
+        self.session.translate(at, from.point, to.point)
     }
 
-    /// Slack of the path between the two ends, in nanoseconds.
+    /// How long a packet between the two ends may be under way beyond what is expected.
     pub(crate) fn slack(&self, a: &Flow, b: &Flow) -> i64 {
-        let (up, down) = if self.session.points[a.point].position < self.session.points[b.point].position {
-            (a, b)
-        } else {
-            (b, a)
-        };
-        self.session.offset_between(up.point, down.point, up.last.at).2
+        self.session.slack(a.point, b.point)
     }
 
     /// Whether `to`'s capture is proven to have run when a packet that left `from` at `at` would have arrived.
     pub(crate) fn would_arrive_in_cover(&self, at: i64, from: &Flow, to: &Flow) -> bool {
-        let (low, high) = self.translate(at, from, to);
-        let slack = self.slack(from, to);
-        self.point(to).covers(crate::point::Window { from: low, to: high.saturating_add(slack) })
+        self.session.covers_arrival(at, from.point, to.point)
     }
 
     /// Evidence: packets of `few` that left at one end, and that the other end, if it saw the connection, never
@@ -70,14 +57,8 @@ impl<'a> View<'a> {
 
     /// When a packet that was at its point should have been at `to`, by that point's clock, as well as is known.
     pub(crate) fn expected_at(&self, packet: &PacketRef, to: usize) -> Option<i64> {
-        let (from_position, to_position) =
-            (self.session.points[packet.point].position, self.session.points[to].position);
-        if from_position == to_position {
-            return Some(packet.at);
-        }
-        let (up, down) = if from_position < to_position { (packet.point, to) } else { (to, packet.point) };
-        let offset = self.session.clock(up, down)?.summary().offset?.as_ns();
-        Some(if from_position < to_position { packet.at + offset } else { packet.at - offset })
+        let (earliest, latest) = self.session.translate(packet.at, packet.point, to);
+        self.session.clocks_are_close(packet.point, to).then(|| earliest.midpoint(latest))
     }
 
     /// A capture point at the far end of `direction`: the one that saw the connection, else the first there.

@@ -41,6 +41,10 @@ pub(super) fn span(ns: i64) -> String {
     }
 }
 
+/// What a packet that left one capture point and did not reach the other can also have met.
+pub(super) const HOST_EDGE: &str =
+    "the network card or driver of either host, outside its capture point, rather than the network between";
+
 /// What to do next, by code.
 pub(super) const fn next_step(code: Code) -> &'static str {
     match code {

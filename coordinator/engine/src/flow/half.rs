@@ -143,7 +143,7 @@ impl Half {
     }
 
     /// An acknowledgement seen at `at` proves that `[start, end)` was received: whatever of it is not in the
-    /// capture, the capture missed (Zeek calls it an ACK gap, Wireshark "ACKed unseen segment").
+    /// capture, the capture missed (Zeek calls it an ACK gap, Wireshark an unseen segment that was acknowledged).
     fn prove_seen(&mut self, start: i64, end: i64, at: i64) {
         if self.seen.contains(start, end) {
             return;

@@ -11,6 +11,7 @@ use correlate_proto::report::{
     CapturePointReport, ClockReport, ClockStep, ConnectionReport, Finding, Report, ReportTime, SCHEMA, Tool,
 };
 use correlate_proto::{Offloads, Span};
+use std::collections::BTreeMap;
 
 /// Judges what is left of `session` and writes its report.
 pub(crate) fn write(mut session: Session) -> Report {
@@ -90,9 +91,20 @@ fn describe_point(point: &crate::point::Point) -> CapturePointReport {
         dropped_by_kernel: stats.dropped_by_kernel,
         dropped_by_agent: stats.dropped_by_agent,
         truncated: stats.truncated,
-        skipped: stats.skipped.clone(),
+        skipped: skipped(point),
         offloads,
     }
+}
+
+/// Frames that gave no record, and sightings of packets that were already seen on another interface.
+fn skipped(point: &crate::point::Point) -> BTreeMap<String, u64> {
+    let mut skipped = point.stats.skipped.clone();
+    if let Some(repeats) =
+        point.sightings.as_ref().map(|sightings| sightings.set_aside).filter(|&count| count > 0)
+    {
+        skipped.insert("seen on another interface".to_owned(), repeats);
+    }
+    skipped
 }
 
 fn clocks(session: &Session) -> Vec<ClockReport> {

@@ -1,0 +1,15 @@
+//! A simulator of TCP conversations between two capture points, and what the engine must say of them.
+
+mod bounds;
+mod clean;
+mod connections;
+mod garbage;
+mod handshakes;
+mod host;
+mod judge;
+mod losses;
+mod offload;
+mod resets;
+mod rng;
+mod sim;
+mod talk;
