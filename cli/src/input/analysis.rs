@@ -9,9 +9,10 @@ use correlate_proto::report::Report;
 use correlate_proto::{CaptureKind, CapturePoint, CapturePointId, Role};
 use std::path::PathBuf;
 
-/// Roles are the user's to give: a server may well be the one that opens connections.
-const EXCHANGED: &str = "note: the connections were opened from the server's side; if the captures were exchanged, give \
-                         them the other way round";
+/// Said when the captures turn out to have been exchanged. A pair in which the server's host alone opens
+/// connections is read the same way: the host that opens them is the client then.
+const EXCHANGED: &str = "note: every connection was opened from the server's side, so the captures of client and server \
+                         are taken the other way round";
 
 /// A capture file and the side it was given for.
 #[derive(Debug, Clone)]
@@ -58,13 +59,21 @@ impl Analysis {
             readers.push(Reader::start(&name(&given.path), capture)?);
         }
         let (survey, ahead) = survey(&self.given, &mut readers, self.decap)?;
-        if survey.opened_from_server {
+        if survey.exchanged {
             output::say(EXCHANGED);
+            for point in &mut points {
+                point.role = match point.role {
+                    Role::Client => Role::Server,
+                    Role::Server => Role::Client,
+                    Role::Via => Role::Via,
+                };
+            }
         }
         let config = Config {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             session_id: self.session_id,
             filter: self.filter,
+            swapped: survey.exchanged,
             ..Config::default()
         };
         let mut feed = Feed::new(Correlator::new(config, points), survey.offsets);

@@ -19,8 +19,8 @@ const ENOUGH_BATCHES: usize = 2;
 pub(crate) struct Survey {
     /// Added to the stamps of each capture they give a common time, to within a second or so.
     pub(crate) offsets: Vec<Span>,
-    /// Connections were opened from the servers' end: the captures may have been given the other way round.
-    pub(crate) opened_from_server: bool,
+    /// Every connection was opened from the server's end: the captures were given the other way round.
+    pub(crate) exchanged: bool,
 }
 
 /// What was read ahead of each capture, for the analysis to begin with.
@@ -97,5 +97,5 @@ fn conclude(given: &[Given], aligners: &[RoughAligner]) -> Survey {
             if found.opened_from_second { votes.1 += 1 } else { votes.0 += 1 }
         }
     }
-    Survey { offsets, opened_from_server: votes.1 > votes.0 }
+    Survey { offsets, exchanged: given.len() == 2 && votes.1 > votes.0 }
 }

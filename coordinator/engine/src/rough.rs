@@ -23,8 +23,8 @@ const LEAST_GAP_NS: i64 = 20_000;
 pub struct RoughAlignment {
     /// Clock of the second capture less clock of the first; absent if nothing is common to both.
     pub offset: Option<Span>,
-    /// Connections were opened from the second capture's end, as far as can be told: the two may have been
-    /// exchanged.
+    /// Every connection that tells was opened from the second capture's end: the two have been exchanged, or only
+    /// that end opens connections.
     pub opened_from_second: bool,
 }
 
@@ -108,15 +108,15 @@ impl RoughAligner {
             first += u32::from(near > far);
             second += u32::from(far > near);
         }
-        if first != second {
-            return second > first;
+        if first + second > 0 {
+            return first == 0;
         }
         for isn in self.pairs().filter(|(key, _, _)| !key.is_answer).map(|(key, _, _)| key) {
             let Some((here, there)) = self.handshake_times(isn) else { continue };
             first += u32::from(here > there + LEAST_GAP_NS);
             second += u32::from(there > here + LEAST_GAP_NS);
         }
-        second > first
+        second > 0 && first == 0
     }
 
     /// How long the handshake opened by `syn` took at each end, if it was answered and neither packet was repeated
