@@ -56,11 +56,14 @@ impl Session {
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let result = loop {
             let inputs = tokio::select! {
-                Some(message) = outside.recv() => self.message(message),
+                // What is recorded comes before what agents say: an agent that comes back without a capture that
+                // has ended well is no agent that lost one.
+                biased;
                 Some(told) = inside.recv() => match told {
                     Internal::Judged(judged) => break self.judged(judged).await,
                     Internal::Notice(notice) => Some(self.notice(notice)),
                 },
+                Some(message) = outside.recv() => self.message(message),
                 () = until(self.deadline) => self.timed_out(),
                 _ = ticks.tick() => {
                     self.publish_progress();

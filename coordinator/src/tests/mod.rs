@@ -4,4 +4,5 @@ mod agents;
 mod consumer;
 mod hostile;
 mod limits;
+mod measure;
 mod round_trip;

@@ -4,8 +4,11 @@ use super::agents::{Agent, Script};
 use super::consumer::{Noted, Notes, noting};
 use crate::recording::Recording;
 use crate::replay::replay_with;
-use crate::{Embedded, EndCause, Outcome, PointSpec, SessionEvent, SessionHandle, SessionOptions};
+use crate::{
+    Embedded, EndCause, Outcome, PointProgress, PointSpec, SessionEvent, SessionHandle, SessionOptions,
+};
 use correlate_agent::uplink::Refusal;
+use correlate_proto::report::Report;
 use correlate_proto::{CapturePointId, Role};
 use std::path::Path;
 use std::sync::Arc;
@@ -162,6 +165,28 @@ async fn a_refused_capture_fails_the_session_with_its_reason_and_remedy() {
     let failure = session.outcome().await.unwrap_err();
     assert_eq!(failure.point, Some(CapturePointId(1)));
     assert_eq!((&*failure.reason, &*failure.remedy), ("no privilege for eth0", "run as root"));
+    client.stop();
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_reports_the_same_bytes_live_and_in_replay() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("session.correlate");
+    let coordinator = Embedded::start();
+    let script = |first_ns| Script { frames: 5_000, first_ns, every_ns: 100_000, live: true };
+    let client = Agent::start("web", coordinator.connector(), script(0));
+    let server = Agent::start("db", coordinator.connector(), script(70_000));
+    let session = coordinator.start_session(options(Some(&path))).await.unwrap();
+    let mut progress = session.progress();
+    let all = |points: &[PointProgress]| points.iter().all(|point| point.packets == 5_000);
+    progress.wait_for(|progress| progress.points.len() == 2 && all(&progress.points)).await.unwrap();
+    let outcome = session.finish().await.unwrap();
+    let bytes = |report: &Report| serde_json::to_string(report).unwrap();
+    assert_eq!(bytes(&crate::replay(&path).unwrap()), bytes(&outcome.report));
+    let recorded = Recording::open(&path).unwrap().report_json().unwrap().unwrap();
+    assert_eq!(recorded, bytes(&outcome.report));
+    assert_eq!(outcome.report.capture_points.iter().map(|point| point.packets).sum::<u64>(), 10_000);
     client.stop();
     server.stop();
 }
