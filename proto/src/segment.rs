@@ -242,6 +242,16 @@ impl Record {
         }
     }
 
+    /// The same record with another stamp.
+    #[must_use]
+    pub const fn stamped(mut self, at: Timestamp<Local>) -> Self {
+        match &mut self {
+            Self::Segment(segment) => segment.at = at,
+            Self::IcmpError(error) => error.at = at,
+        }
+        self
+    }
+
     /// Number of the packet in its capture.
     #[must_use]
     pub const fn packet(&self) -> u64 {

@@ -5,6 +5,7 @@
 //! `None`; [`Correlator::finish`] once.
 
 use crate::fate::{FateRecord, Horizon};
+use crate::feed::LATEST;
 use crate::session::Session;
 use crate::{Config, report};
 use correlate_proto::report::{Finding, Report};
@@ -59,7 +60,12 @@ impl Correlator {
 
     /// Takes in one record of `point`.
     pub fn push(&mut self, point: CapturePointId, record: &Record) {
-        self.session.take(usize::from(point.0), record);
+        let at = record.at().as_ns();
+        if (-LATEST..=LATEST).contains(&at) {
+            self.session.take(usize::from(point.0), record);
+        } else {
+            self.session.take(usize::from(point.0), &record.stamped(Timestamp::from_ns(at.clamp(-LATEST, LATEST))));
+        }
     }
 
     /// Takes in the point's counters as they now stand.

@@ -12,6 +12,10 @@ use std::collections::VecDeque;
 /// Segments are judged, and clocks fitted, each time event time passes a multiple of this.
 const EPOCH_NS: i64 = 250_000_000;
 
+/// Stamps further from 1970 than this, 146 years, are damage; they are taken as this far, so that no sum of them
+/// overflows.
+pub(crate) const LATEST: i64 = 1 << 62;
+
 /// The merged feed into a [`Correlator`].
 #[derive(Debug)]
 pub struct Feed {
@@ -36,7 +40,11 @@ struct Queue {
 impl Queue {
     fn head(&self) -> Option<i64> {
         let record = self.batches.front()?.get(self.next)?;
-        Some(record.at().as_ns().saturating_add(self.rough_offset))
+        Some(self.common_time(record))
+    }
+
+    fn common_time(&self, record: &Record) -> i64 {
+        record.at().as_ns().saturating_add(self.rough_offset).clamp(-LATEST, LATEST)
     }
 
     /// No record that is still to come is earlier than this.
@@ -176,7 +184,7 @@ impl Feed {
             let Some(batch) = queue.batches.front() else { return };
             let mut taken = 0;
             for record in &batch[queue.next..] {
-                if record.at().as_ns().saturating_add(queue.rough_offset) >= epoch {
+                if queue.common_time(record) >= epoch {
                     break;
                 }
                 self.correlator.push(id, record);
