@@ -1,0 +1,25 @@
+//! The whole of `correlate` against the truth: its binary is given captures of which it is known what happened.
+#![cfg(target_os = "linux")]
+
+mod support {
+    pub(crate) mod binary;
+    pub(crate) mod captures;
+    pub(crate) mod expectation;
+    pub(crate) mod frames;
+    pub(crate) mod live;
+    pub(crate) mod permits;
+    pub(crate) mod process;
+    pub(crate) mod recording;
+    pub(crate) mod report;
+    pub(crate) mod scratch;
+}
+
+mod suite {
+    mod bad_use;
+    mod catalogue;
+    mod clock;
+    mod expecting;
+    mod hostile;
+    mod ledger;
+    mod seeds;
+}

@@ -1,0 +1,133 @@
+//! Every scenario of the lab's catalogue, three times, each in three ways: live, again from the recording, and from
+//! captures that others made of the same packets.
+
+use crate::support::binary::correlate;
+use crate::support::expectation::{Expectation, analyze};
+use crate::support::permits::{Permit, side_by_side};
+use crate::support::process::Ran;
+use crate::support::recording::{Recording, SEEDS, recording};
+use crate::support::report::Report;
+use crate::support::scratch::say;
+use correlate_lab::{Scenario, TapPlan, catalogue};
+use correlate_proto::report::Code;
+use std::time::Duration;
+
+/// Whether this version knows every finding that the scenario is about.
+fn is_within_reach(scenario: &Scenario) -> bool {
+    scenario.expect.must.iter().all(|code| Code::from_name(code).is_some())
+}
+
+fn expectation(scenario: &Scenario) -> Expectation {
+    let own = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+    let expect = &scenario.expect;
+    Expectation {
+        must: own(&expect.must),
+        any: Vec::new(),
+        may: own(&expect.may),
+        never: own(&expect.never),
+        exit: expect.exit.clone(),
+    }
+}
+
+/// What is wrong with the answers about one run, and how long it took.
+#[derive(Debug, Default)]
+struct Outcome {
+    wrong: Vec<String>,
+    took: Duration,
+}
+
+#[test]
+fn every_scenario_is_told_rightly_live_replayed_and_from_captures() {
+    let (within, beyond): (Vec<Scenario>, Vec<Scenario>) = catalogue().into_iter().partition(is_within_reach);
+    for scenario in &beyond {
+        let codes = scenario.expect.must.iter().filter(|code| Code::from_name(code).is_none());
+        let codes: Vec<&str> = codes.copied().collect();
+        say(&format!("beyond reach: {} needs {}", scenario.name, codes.join(", ")));
+    }
+    let only = std::env::var("CORRELATE_SCENARIO").ok();
+    let within = within.iter().filter(|scenario| only.as_ref().is_none_or(|only| scenario.name == only));
+    let runs: Vec<(&Scenario, u64)> =
+        within.flat_map(|scenario| SEEDS.map(|seed| (scenario, seed))).collect();
+    let outcomes = side_by_side(&runs, |(scenario, seed)| judge(scenario, *seed));
+    let mut wrong = Vec::new();
+    for ((scenario, seed), outcome) in runs.iter().zip(outcomes) {
+        let word = if outcome.wrong.is_empty() { "right" } else { "WRONG" };
+        say(&format!("{:>6.1} s  {word}  {} {seed}", outcome.took.as_secs_f64(), scenario.name));
+        wrong.extend(outcome.wrong.into_iter().map(|line| format!("{} {seed}, {line}", scenario.name)));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn judge(scenario: &Scenario, seed: u64) -> Outcome {
+    let Some(recording) = recording(scenario, seed) else { return Outcome::default() };
+    let permit = Permit::take();
+    let captures = correlate(analyze(recording.client(), recording.servers()));
+    let saved = recording.saved.to_str().expect("paths of the tests are text");
+    let replayed = correlate(["show", saved, "--format", "json"]);
+    drop(permit);
+    let expectation = expectation(scenario);
+    let mut wrong = Vec::new();
+    for (way, ran) in [("captures", &captures), ("live", &recording.live)] {
+        wrong.extend(expectation.complaints(ran).into_iter().map(|complaint| format!("{way}: {complaint}")));
+    }
+    if (replayed.status, &replayed.stdout) != (recording.live.status, &recording.live.stdout) {
+        wrong.push(differs(&recording.live, &replayed));
+    }
+    if is_captured_whole(scenario) {
+        wrong.extend(unlike(&recording.live, &captures));
+    }
+    Outcome { wrong, took: recording.took + captures.took + replayed.took }
+}
+
+/// Whether the lab's taps have no defect, so that both kinds of capture show the same.
+fn is_captured_whole(scenario: &Scenario) -> bool {
+    let whole = |tap: &TapPlan| {
+        *tap == TapPlan {
+            snaplen: tap.snaplen,
+            interface: tap.interface,
+            clock: tap.clock,
+            ..TapPlan::default()
+        }
+    };
+    whole(&scenario.client_tap) && scenario.server_taps.iter().all(whole)
+}
+
+fn unlike(live: &Ran, captures: &Ran) -> Option<String> {
+    let (live, captures) = (Report::read(live).ok()?, Report::read(captures).ok()?);
+    let (live, captures) = (live.accusations(), captures.accusations());
+    (live != captures).then(|| format!("live {live:?}, captures {captures:?}"))
+}
+
+/// Where a replayed report leaves the live one.
+fn differs(live: &Ran, replayed: &Ran) -> String {
+    let (one, other) = (live.text(), replayed.text());
+    let place = one.lines().zip(other.lines()).position(|(one, other)| one != other);
+    let at = |text: &str| place.and_then(|place| text.lines().nth(place)).unwrap_or("").trim().to_owned();
+    format!(
+        "replayed: status {:?} and {:?}; line {place:?}: live {}, replayed {}; it said: {}",
+        live.status,
+        replayed.status,
+        at(&one),
+        at(&other),
+        replayed.stderr
+    )
+}
+
+#[test]
+fn the_clean_scenarios_are_many_and_expect_nothing_wrong() {
+    let clean = catalogue().into_iter().filter(|scenario| scenario.name.starts_with("clean-"));
+    let clean: Vec<Scenario> = clean.filter(is_within_reach).collect();
+    assert!(clean.len() >= 8, "only {}", clean.len());
+    for scenario in &clean {
+        let allowed = [&scenario.expect.must, &scenario.expect.may].into_iter().flatten();
+        for code in allowed {
+            let harmless = ["address-translated", "spurious-retransmission", "reordering", "duplication"];
+            assert!(harmless.contains(code), "{}: {code} is no part of clean traffic", scenario.name);
+        }
+    }
+}
+
+/// A recording is of use to the tests below only with its ledger.
+pub(super) fn recorded(name: &str, seed: u64) -> Option<std::sync::Arc<Recording>> {
+    recording(&correlate_lab::find(name).expect("a scenario of the catalogue"), seed)
+}

@@ -1,0 +1,81 @@
+//! Files that were made to break readers, and one end's captures of all sorts: each gets a report or a clear error.
+
+use crate::support::binary::command;
+use crate::support::captures;
+use crate::support::expectation::analyze;
+use crate::support::permits::{Permit, side_by_side};
+use crate::support::process::{Ran, Running};
+use crate::support::report::Report;
+use crate::support::scratch::say;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const LONGEST: Duration = Duration::from_secs(10);
+const MOST_BYTES: u64 = 300 << 20;
+
+#[test]
+fn every_file_at_either_end_gives_a_report_or_a_clear_error() {
+    let folders = ["single", "hostile", "seeds"].map(captures::folder);
+    let [Some(single), Some(hostile), Some(seeds)] = folders else { return };
+    let files = [captures::files(&single), captures::files(&hostile)].concat();
+    assert!(!files.is_empty(), "no file was tried");
+    let healthy = ["client.pcap", "server.pcap"].map(|name| seeds.join("telnet-open-and-close").join(name));
+    let tried = side_by_side(&files, |file| {
+        let _permit = Permit::take();
+        [("client", [file, &healthy[1]]), ("server", [&healthy[0], file]), ("both", [file, file])]
+            .map(|(end, pair)| try_pair(file, end, pair))
+    });
+    let tried = tried.concat();
+    let slowest = tried.iter().max_by_key(|one| one.took).expect("files");
+    let largest = tried.iter().max_by_key(|one| one.peak_bytes).expect("files");
+    say(&format!("{} runs; the slowest took {:?}: {}", tried.len(), slowest.took, slowest.what));
+    say(&format!("the largest took {} MiB: {}", largest.peak_bytes >> 20, largest.what));
+    let by_status = |status: i32| tried.iter().filter(|one| one.status == Some(status)).count();
+    say(&format!("statuses 0 to 3: {:?}", [0, 1, 2, 3].map(by_status)));
+    let wrong: Vec<&str> = tried.iter().flat_map(|one| &one.wrong).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What a run gave.
+#[derive(Debug, Clone)]
+struct Tried {
+    what: String,
+    status: Option<i32>,
+    took: Duration,
+    peak_bytes: u64,
+    wrong: Vec<String>,
+}
+
+fn try_pair(file: &Path, end: &str, [client, server]: [&PathBuf; 2]) -> Tried {
+    let ran = Running::start(command().args(analyze(client, [server.as_path()]))).finish(LONGEST);
+    let what = format!("{} as {end}", file.display());
+    let wrong = complaint(&ran).map(|complaint| format!("{what}: {complaint}"));
+    let Ran { status, took, peak_bytes, .. } = ran;
+    Tried { what, status, took, peak_bytes, wrong: wrong.into_iter().collect() }
+}
+
+fn complaint(ran: &Ran) -> Option<String> {
+    if ran.was_killed {
+        return Some(format!("took longer than {LONGEST:?}"));
+    }
+    if ran.stderr.contains("panicked") {
+        return Some(format!("panicked: {}", ran.stderr));
+    }
+    if ran.peak_bytes > MOST_BYTES {
+        return Some(format!("took {} MiB", ran.peak_bytes >> 20));
+    }
+    match ran.status {
+        Some(0 | 1 | 3) => match Report::read(ran) {
+            Ok(report) if ran.status == Some(report.due_status()) => None,
+            Ok(report) => Some(format!("status {:?}, the report earns {}", ran.status, report.due_status())),
+            Err(error) => Some(error),
+        },
+        // A clear error: what failed, and what to do, and nothing on standard output.
+        Some(2) => {
+            let clear =
+                ran.stderr.contains("error: ") && ran.stderr.contains("hint: ") && ran.stdout.is_empty();
+            (!clear).then(|| format!("no clear error: {:?}", ran.stderr))
+        }
+        status => Some(format!("status {status:?}: {}", ran.stderr)),
+    }
+}

@@ -1,0 +1,117 @@
+//! Frames of the lab's captures, read with code that shares nothing with the program under test.
+
+use correlate_lab::Entry;
+use correlate_proto::Direction;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+/// What tells a TCP packet from others. Two packets with all of this alike cannot be told apart by anyone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) src: (IpAddr, u16),
+    pub(crate) dst: (IpAddr, u16),
+    pub(crate) seq: u32,
+    pub(crate) ack: u32,
+    pub(crate) flags: u16,
+    pub(crate) payload_len: usize,
+    pub(crate) ip_id: Option<u16>,
+    pub(crate) tsval: Option<u32>,
+}
+
+/// A TCP packet of a capture.
+#[derive(Debug, Clone)]
+pub(crate) struct Packet {
+    /// Its number in the file, from 1.
+    pub(crate) number: u64,
+    pub(crate) at_ns: i64,
+    pub(crate) key: Key,
+}
+
+impl Key {
+    /// The packet of a ledger's entry as it came in.
+    pub(crate) fn of(entry: &Entry) -> Self {
+        let (src, dst) = (entry.came.src, entry.came.dst);
+        Self {
+            src: (src.addr, src.port),
+            dst: (dst.addr, dst.port),
+            seq: entry.seq,
+            ack: entry.ack,
+            flags: entry.flags.0,
+            payload_len: entry.payload_len,
+            ip_id: entry.ip_id,
+            tsval: entry.tsval,
+        }
+    }
+
+    /// Where it travels, if the client has that address.
+    pub(crate) fn direction(&self, client: IpAddr) -> Direction {
+        if self.src.0 == client { Direction::ClientToServer } else { Direction::ServerToClient }
+    }
+}
+
+/// The TCP packets of a little-endian nanosecond capture of Ethernet.
+pub(crate) fn read(path: &Path) -> Vec<Packet> {
+    let bytes = std::fs::read(path).expect("read a capture of the lab");
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four octets"));
+    assert_eq!(word(0), 0xa1b2_3c4d, "the lab writes nanoseconds");
+    let (mut at, mut number, mut packets) = (24, 0, Vec::new());
+    while at < bytes.len() {
+        let kept = word(at + 8) as usize;
+        number += 1;
+        let at_ns = i64::from(word(at)) * 1_000_000_000 + i64::from(word(at + 4));
+        if let Some(key) = key(&bytes[at + 16..at + 16 + kept]) {
+            packets.push(Packet { number, at_ns, key });
+        }
+        at += 16 + kept;
+    }
+    packets
+}
+
+fn half(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four octets"))
+}
+
+fn key(frame: &[u8]) -> Option<Key> {
+    let ip = &frame[14..];
+    let (src, dst, ip_id, tcp, tcp_bytes): (IpAddr, IpAddr, _, _, _) = match half(frame, 12) {
+        0x0800 if ip[9] == 6 => {
+            let address = |at: usize| Ipv4Addr::from(word(ip, at)).into();
+            (address(12), address(16), Some(half(ip, 4)), 20, usize::from(half(ip, 2)) - 20)
+        }
+        0x86dd if ip[6] == 6 => {
+            let address = |at: usize| {
+                Ipv6Addr::from(<[u8; 16]>::try_from(&ip[at..at + 16]).expect("sixteen octets")).into()
+            };
+            (address(8), address(24), None, 40, usize::from(half(ip, 4)))
+        }
+        _ => return None,
+    };
+    let tcp = &ip[tcp..];
+    let header = usize::from(tcp[12] >> 4) * 4;
+    Some(Key {
+        src: (src, half(tcp, 0)),
+        dst: (dst, half(tcp, 2)),
+        seq: word(tcp, 4),
+        ack: word(tcp, 8),
+        flags: half(tcp, 12) & 0x0fff,
+        payload_len: tcp_bytes - header,
+        ip_id,
+        tsval: timestamp(&tcp[20..header]),
+    })
+}
+
+/// Own value of the timestamps option (kind 8, RFC 7323 §3).
+fn timestamp(mut options: &[u8]) -> Option<u32> {
+    loop {
+        match *options {
+            [1, ref rest @ ..] => options = rest,
+            [8, 10, ..] => return Some(word(options, 2)),
+            [kind, len, ..] if kind != 0 => options = options.get(usize::from(len.max(2))..)?,
+            _ => return None,
+        }
+    }
+}
