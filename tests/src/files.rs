@@ -11,7 +11,11 @@ use std::path::Path;
 const BATCH: usize = 4096;
 
 /// Analyses a client's and a server's capture file. Both are vouched for if `vouched`.
-pub fn analyze(client: &Path, server: &Path, vouched: bool) -> Result<(Report, Vec<FateRecord>), CaptureError> {
+pub fn analyze(
+    client: &Path,
+    server: &Path,
+    vouched: bool,
+) -> Result<(Report, Vec<FateRecord>), CaptureError> {
     let files = [(Role::Client, client), (Role::Server, server)];
     let mut readers = Vec::new();
     let mut points = Vec::new();

@@ -8,7 +8,6 @@ mod support {
     pub(crate) mod frames;
     pub(crate) mod live;
     pub(crate) mod permits;
-    pub(crate) mod process;
     pub(crate) mod recording;
     pub(crate) mod report;
     pub(crate) mod scratch;

@@ -3,9 +3,9 @@
 use crate::support::binary::{PATIENCE, command, correlate};
 use crate::support::captures;
 use crate::support::expectation::analyze;
-use crate::support::process::{Ran, Running};
 use crate::support::report::{Finding, Report};
 use crate::support::scratch;
+use correlate_tests::process::{Ran, Running};
 use std::fs;
 use std::path::{Path, PathBuf};
 

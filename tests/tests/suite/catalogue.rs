@@ -4,12 +4,12 @@
 use crate::support::binary::correlate;
 use crate::support::expectation::{Expectation, analyze};
 use crate::support::permits::{Permit, side_by_side};
-use crate::support::process::Ran;
 use crate::support::recording::{Recording, SEEDS, recording};
 use crate::support::report::Report;
 use crate::support::scratch::say;
 use correlate_lab::{Scenario, TapPlan, catalogue};
 use correlate_proto::report::Code;
+use correlate_tests::process::Ran;
 use std::time::Duration;
 
 /// Whether this version knows every finding that the scenario is about.

@@ -4,9 +4,9 @@ use crate::support::binary::command;
 use crate::support::captures;
 use crate::support::expectation::analyze;
 use crate::support::permits::{Permit, side_by_side};
-use crate::support::process::{Ran, Running};
 use crate::support::report::Report;
 use crate::support::scratch::say;
+use correlate_tests::process::{Ran, Running};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

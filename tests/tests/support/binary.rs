@@ -1,6 +1,6 @@
 //! The binary under test.
 
-use super::process::{Ran, Running};
+use correlate_tests::process::{Ran, Running};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What a report has to say and must not say.
 
-use super::process::Ran;
 use super::report::Report;
+use correlate_tests::process::Ran;
 use std::path::Path;
 
 /// What a right answer has, whoever says so.

@@ -1,7 +1,7 @@
 //! `correlate run` beside a lab.
 
 use super::binary::{PATIENCE, command};
-use super::process::{Ran, Running};
+use correlate_tests::process::{Ran, Running};
 use std::path::Path;
 
 /// What it says when every capture runs.

@@ -2,9 +2,9 @@
 
 use super::live::Live;
 use super::permits::Permit;
-use super::process::Ran;
 use super::scratch;
 use correlate_lab::{Lab, LabError, Outcome, Scenario, TapInterface};
+use correlate_tests::process::Ran;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};

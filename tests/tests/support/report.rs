@@ -1,6 +1,6 @@
 //! Reports as scripts read them.
 
-use super::process::Ran;
+use correlate_tests::process::Ran;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -12,22 +12,25 @@ use std::time::{Duration, Instant};
 
 /// A process that has ended.
 #[derive(Debug, Clone)]
-pub(crate) struct Ran {
+pub struct Ran {
     /// Absent if a signal ended it.
-    pub(crate) status: Option<i32>,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: String,
+    pub status: Option<i32>,
+    /// All of its standard output.
+    pub stdout: Vec<u8>,
+    /// All of its standard error.
+    pub stderr: String,
     /// Largest resident memory in octets. Not below that of this process when it started the other: the kernel
     /// counts the moments before `exec` too.
-    pub(crate) peak_bytes: u64,
-    pub(crate) took: Duration,
+    pub peak_bytes: u64,
+    /// From its start to its end.
+    pub took: Duration,
     /// It was killed because it did not end in time.
-    pub(crate) was_killed: bool,
+    pub was_killed: bool,
 }
 
 /// A process that runs. Dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     pid: libc::pid_t,
     started: Instant,
     ended: Receiver<(Option<i32>, u64)>,
@@ -39,13 +42,13 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts it; what it writes is read at once.
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         Self::start_into(command, Stdio::piped())
     }
 
     /// Starts it with its standard output elsewhere.
     #[expect(clippy::zombie_processes, reason = "a thread of its own waits for it, by wait4")]
-    pub(crate) fn start_into(command: &mut Command, stdout: Stdio) -> Self {
+    pub fn start_into(command: &mut Command, stdout: Stdio) -> Self {
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
@@ -78,7 +81,7 @@ impl Running {
     }
 
     /// Waits until it has said a line on standard error that begins with `start`; false if it ended before.
-    pub(crate) fn until_it_says(&self, start: &str, limit: Duration) -> bool {
+    pub fn until_it_says(&self, start: &str, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         loop {
             match self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -90,12 +93,12 @@ impl Running {
     }
 
     /// As Ctrl-C does.
-    pub(crate) fn interrupt(&self) {
+    pub fn interrupt(&self) {
         self.signal(libc::SIGINT);
     }
 
     /// Waits for its end and kills it when it takes longer than `limit` from now.
-    pub(crate) fn finish(mut self, limit: Duration) -> Ran {
+    pub fn finish(mut self, limit: Duration) -> Ran {
         let ended = self.ended.recv_timeout(limit);
         let was_killed = ended.is_err();
         let (status, peak_bytes) = ended.unwrap_or_else(|_| {
@@ -139,7 +142,7 @@ fn wait(child: &Child) -> (Option<i32>, u64) {
 
 impl Ran {
     /// Standard output as text.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
