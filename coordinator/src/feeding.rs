@@ -49,9 +49,13 @@ pub(crate) fn engine(meta: &SessionMeta, points: &[RecordedPoint]) -> Box<dyn Co
         tool_version: meta.tool_version.clone(),
         session_id: meta.session.clone(),
         filter: meta.filter.clone(),
+        announce: true,
         ..Config::default()
     };
-    let correlator = Correlator::new(config, points.iter().map(|point| point.point.clone()).collect());
+    let mut correlator = Correlator::new(config, points.iter().map(|point| point.point.clone()).collect());
+    for RecordedPoint { point, began, .. } in points {
+        correlator.covers_from(point.id, *began);
+    }
     let offsets: Vec<Span> = points.iter().map(|point| point.rough_offset).collect();
     Box::new(Feed::new(correlator, offsets))
 }

@@ -18,6 +18,8 @@ pub struct RecordedPoint {
     pub point: CapturePoint,
     /// Added to the point's stamps gives the coordinator's time, within a second or so.
     pub rough_offset: Span,
+    /// When its capture began, by its own clock.
+    pub began: Timestamp<Local>,
 }
 
 /// Batches that came after the recording was full.
@@ -51,12 +53,15 @@ impl Recording {
 
     /// The capture points, by id. Empty if the session never began.
     pub fn points(&self) -> Result<Vec<RecordedPoint>, RecordingError> {
-        let mut select =
-            self.db.prepare("SELECT message, rough_offset_ns FROM capture_points ORDER BY point")?;
-        let rows = select.query_map((), |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?)))?;
+        let mut select = self
+            .db
+            .prepare("SELECT message, rough_offset_ns, began_ns FROM capture_points ORDER BY point")?;
+        let rows = select.query_map((), |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        })?;
         let mut points = Vec::new();
         for row in rows {
-            let (message, rough_offset_ns) = row?;
+            let (message, rough_offset_ns, began_ns) = row?;
             let place = || format!("capture_points, point {}", points.len());
             let message: wire::CapturePoint = decode(&message, place)?;
             let point = capture_point_from_wire(&message)
@@ -65,7 +70,11 @@ impl Recording {
                 let reason = "its number is not its place".to_owned();
                 return Err(RecordingError::Damaged { place: place(), reason });
             }
-            points.push(RecordedPoint { point, rough_offset: Span(rough_offset_ns) });
+            points.push(RecordedPoint {
+                point,
+                rough_offset: Span(rough_offset_ns),
+                began: Timestamp::from_ns(began_ns),
+            });
         }
         Ok(points)
     }

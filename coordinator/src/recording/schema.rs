@@ -12,10 +12,10 @@ pub(super) const TABLES: &str = "
     -- Facts of the session: name and value.
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     -- `message`: correlate.v1.CapturePoint. `rough_offset_ns` added to the point's stamps gives the
-    -- coordinator's time, within a second or so. `ended`: why the capture ended; NULL if that never came.
+    -- coordinator's time, within a second or so. `began_ns`: when the capture began. `ended`: why the capture ended; NULL if that never came.
     CREATE TABLE capture_points (
         point INTEGER PRIMARY KEY, role TEXT NOT NULL, host TEXT NOT NULL, message BLOB NOT NULL,
-        rough_offset_ns INTEGER NOT NULL, ended TEXT) STRICT;
+        rough_offset_ns INTEGER NOT NULL, began_ns INTEGER NOT NULL, ended TEXT) STRICT;
     -- `body`: correlate.v1.Batch, compressed as correlate.v1.Compression says.
     CREATE TABLE batches (
         point INTEGER NOT NULL, seq INTEGER NOT NULL, records INTEGER NOT NULL, first_at_ns INTEGER,

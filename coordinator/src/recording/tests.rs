@@ -108,7 +108,7 @@ fn points_counters_and_samples_come_back() {
         link_type: "EN10MB".to_owned(),
         vouched: false,
     };
-    let recorded = vec![RecordedPoint { point, rough_offset: Span(-77) }];
+    let recorded = vec![RecordedPoint { point, rough_offset: Span(-77), began: Timestamp::from_ns(5) }];
     recording.write_points(&recorded).unwrap();
     assert_eq!(recording.points().unwrap(), recorded);
     let stats = PointStats { frames: 9, dropped_by_agent: 1, ..PointStats::default() };
@@ -174,7 +174,7 @@ fn a_newer_format_and_a_damaged_message_say_so() {
     recording
         .db
         .execute_batch(
-            "INSERT INTO capture_points VALUES (0, 'client', 'h', x'ffff', 0, NULL); PRAGMA user_version = 2",
+            "INSERT INTO capture_points VALUES (0, 'client', 'h', x'ffff', 0, 0, NULL); PRAGMA user_version = 2",
         )
         .unwrap();
     assert!(matches!(recording.points(), Err(RecordingError::Damaged { .. })));

@@ -57,16 +57,16 @@ impl Recording {
     /// Records where frames are taken. A point that is recorded already is replaced.
     pub fn write_points(&mut self, points: &[RecordedPoint]) -> Result<(), RecordingError> {
         let transaction = self.db.transaction()?;
-        for RecordedPoint { point, rough_offset } in points {
+        for RecordedPoint { point, rough_offset, began } in points {
             let role = match point.role {
                 Role::Client => "client",
                 Role::Via => "via",
                 Role::Server => "server",
             };
             transaction.execute(
-                "INSERT OR REPLACE INTO capture_points (point, role, host, message, rough_offset_ns)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                (point.id.0, role, &point.host, capture_point_to_wire(point).encode_to_vec(), rough_offset.0),
+                "INSERT OR REPLACE INTO capture_points (point, role, host, message, rough_offset_ns, began_ns)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (point.id.0, role, &point.host, capture_point_to_wire(point).encode_to_vec(), rough_offset.0, began.as_ns()),
             )?;
         }
         transaction.commit()?;

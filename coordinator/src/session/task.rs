@@ -11,7 +11,7 @@ use crate::recorder::{Command, Notice, Recorded, RecorderHandle};
 use crate::recording::RecordedPoint;
 use core::time::Duration;
 use correlate_engine::Progress;
-use correlate_proto::{CapturePoint, CapturePointId, Span, wire};
+use correlate_proto::{CapturePoint, CapturePointId, Local, Span, Timestamp, wire};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -23,6 +23,8 @@ pub(super) struct Point {
     agent: Option<AgentConnected>,
     rough_offset: Option<Span>,
     started: Option<CapturePoint>,
+    /// When its capture began, by its own clock.
+    began: Option<Timestamp<Local>>,
     dropped: u64,
     /// An upload that came before the capture was known to run; a later one takes its place.
     waiting_upload: Option<oneshot::Sender<Option<UploadGrant>>>,
@@ -200,11 +202,13 @@ impl Session {
         if !self.belongs(point, agent) || !self.machine.is_asked(point) {
             return None;
         }
+        let began = Timestamp::from_ns(started.realtime_ns);
         match commands::capture_point(&self.options, point, started) {
             Ok(capture_point) => {
                 let waiting = {
                     let known = &mut self.points[usize::from(point.0)];
                     known.started = Some(capture_point);
+                    known.began = Some(began);
                     known.waiting_upload.take()
                 };
                 if let Some(reply) = waiting {
@@ -281,6 +285,7 @@ impl Session {
             points.push(RecordedPoint {
                 point: started.clone(),
                 rough_offset: point.rough_offset.unwrap_or_default(),
+                began: point.began.unwrap_or(Timestamp::from_ns(i64::MAX)),
             });
         }
         self.recorder.send(Command::Points(points.clone())).await;

@@ -21,6 +21,8 @@ pub(super) struct Judge {
     pub(super) shift: [i64; 2],
     /// When each capture is proven to have run, in virtual time.
     pub(super) coverage: [Option<(i64, i64)>; 2],
+    /// A stretch within it in which the capture did not run.
+    pub(super) holes: [Option<(i64, i64)>; 2],
     pub(super) vouched: [bool; 2],
     pub(super) dropped_by_kernel: [u64; 2],
     /// Addresses that the captures saw beside those of the records.
@@ -40,6 +42,7 @@ impl Default for Judge {
         Self {
             shift: [0; 2],
             coverage: [None; 2],
+            holes: [None; 2],
             vouched: [false; 2],
             dropped_by_kernel: [0; 2],
             seen: Vec::new(),
@@ -57,8 +60,6 @@ impl Default for Judge {
 pub(super) struct Judgement {
     pub(super) report: Report,
     pub(super) fates: Vec<FateRecord>,
-    /// The most records that waited in the feed.
-    pub(super) queued: usize,
 }
 
 impl Judge {
@@ -92,7 +93,7 @@ impl Judge {
         let mut feed = Feed::new(Correlator::new(config, points), self.rough(captures));
         let mut rng = Rng::new(self.order);
         let (mut done, mut ended) = ([0usize; 2], [false; 2]);
-        let (mut fates, mut queued) = (Vec::new(), 0);
+        let mut fates = Vec::new();
         while ended != [true; 2] {
             let end = usize::from(rng.chance(500));
             let records = &captures[end];
@@ -109,7 +110,6 @@ impl Judge {
                 feed.correlator().push_stats(id(end), self.stats(end, records));
                 feed.end(id(end));
             }
-            queued = queued.max(feed.queued());
             while let Some(event) = feed.correlator().poll() {
                 if let correlate_engine::Event::Fate(fate) = event {
                     fates.push(fate);
@@ -118,7 +118,7 @@ impl Judge {
         }
         let (report, last) = feed.into_correlator().finish_traced();
         fates.extend(last);
-        Judgement { report, fates, queued }
+        Judgement { report, fates }
     }
 
     fn rough(&self, captures: &[Vec<Record>; 2]) -> Vec<Span> {
@@ -132,7 +132,7 @@ impl Judge {
         vec![Span(0), aligner.finish().offset.map_or(Span(0), |offset| Span(-offset.as_ns()))]
     }
 
-    fn point(&self, end: usize) -> CapturePoint {
+    pub(super) fn point(&self, end: usize) -> CapturePoint {
         CapturePoint {
             id: id(end),
             role: if end == 0 { Role::Client } else { Role::Server },
@@ -161,7 +161,12 @@ impl Judge {
             dropped_by_kernel: self.dropped_by_kernel[end],
             first_at: span.map(|(from, _)| from),
             last_at: span.map(|(_, to)| to),
-            coverage: span.map(|(from, to)| Coverage { from, to }).into_iter().collect(),
+            coverage: match (span, self.holes[end]) {
+                (Some((from, to)), Some((until, again))) => {
+                    vec![Coverage { from, to: local(until) }, Coverage { from: local(again), to }]
+                }
+                (span, _) => span.map(|(from, to)| Coverage { from, to }).into_iter().collect(),
+            },
             addresses_seen: seen,
             ..PointStats::default()
         }

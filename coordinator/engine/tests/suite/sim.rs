@@ -85,7 +85,7 @@ impl Sim {
             offload: [Offload::None; 2],
             taps: [Vec::new(), Vec::new()],
             sent: [0; 2],
-            newest_arrival: [0; 2],
+            newest_arrival: [i64::MIN; 2],
             lost: [0; 2],
         }
     }
