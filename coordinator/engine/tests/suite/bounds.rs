@@ -28,7 +28,9 @@ fn connections_beyond_the_bound_are_left_out_and_the_report_says_so() {
     assert_eq!(correlator.progress().connections, u64::from(held));
     let report = correlator.finish();
     assert_eq!(report.connection_totals.total, u64::from(held));
-    assert!(report.verdict.reasons.iter().any(|why| why.starts_with("10 packets belong to connections beyond")));
+    assert!(
+        report.verdict.reasons.iter().any(|why| why.starts_with("10 packets belong to connections beyond"))
+    );
     assert!(report.findings.iter().all(|found| found.severity == Severity::Info));
     assert!(report.connections.len() <= 1100, "the list is a sample");
 }

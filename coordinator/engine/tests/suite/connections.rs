@@ -150,3 +150,15 @@ fn a_loss_in_mid_stream_is_found_all_the_same() {
     let judge = Judge { coverage: [Some((0, talk.now + 6 * SEC)); 2], ..Judge::default() };
     assert_eq!(judge.of(sim).lost(), made);
 }
+
+#[test]
+fn mid_stream_captures_with_clocks_an_hour_apart_are_no_loss() {
+    for shift in [-3600 * SEC, 3600 * SEC] {
+        let mut sim = Sim::new(2);
+        sim.running = [(100 * MS, i64::MAX); 2];
+        let mut talk = Talk::new(&mut sim, 40_000, 0);
+        talk.open(&mut sim);
+        talk.transfer(&mut sim, C2S, 6000, 100);
+        Judge { shift: [0, shift], ..Judge::default() }.of(sim).accuses_nobody();
+    }
+}

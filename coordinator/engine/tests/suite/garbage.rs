@@ -3,12 +3,14 @@
 
 use super::judge::{Judge, id};
 use super::rng::Rng;
+use super::sim::Sim;
+use super::talk::{C2S, Talk};
+use core::num::NonZeroU16;
 use correlate_engine::{Config, Correlator, Feed};
 use correlate_proto::{
-    CapturePointId, Endpoint, FourTuple, Heard, IcmpError, IcmpKind, IpFields, Record, SackBlocks, Segment, SeqNum,
-    Span, TcpFlags, TcpOptions, Timestamp,
+    CapturePointId, Endpoint, FourTuple, Heard, IcmpError, IcmpKind, IpFields, Record, SackBlocks, Segment,
+    SeqNum, Span, TcpFlags, TcpOptions, Timestamp,
 };
-use core::num::NonZeroU16;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -161,4 +163,23 @@ proptest! {
         let lost: u64 = report.paths.iter().map(|path| path.segments_lost).sum();
         prop_assert_eq!(lost, 0, "{:#?}", report.findings);
     }
+}
+
+fn stamped(at: i64) -> Record {
+    let mut sim = Sim::new(1);
+    let mut talk = Talk::new(&mut sim, 1, 0);
+    Record::Segment(Segment { at: Timestamp::from_ns(at), ..talk.packet(C2S, TcpFlags::SYN, 0, 0) })
+}
+
+#[test]
+fn stamps_at_the_end_of_time_do_not_hang_the_feed() {
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut feed = Feed::new(correlator(), vec![Span(0); 2]);
+        for end in 0..2 {
+            feed.push_batch(id(end), &mut vec![stamped(i64::MAX)]);
+        }
+        let _ = done.send(feed.into_correlator().finish());
+    });
+    assert!(wait.recv_timeout(std::time::Duration::from_secs(60)).is_ok());
 }

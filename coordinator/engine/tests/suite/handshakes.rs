@@ -23,9 +23,12 @@ fn far(opener: Direction) -> usize {
 /// One healthy connection, so that both captures show frames of both hosts, and then a connection of `opener` that
 /// loses each packet with one of `flags`.
 fn losing(opener: Direction, flags: TcpFlags) -> (Sim, Talk) {
-    let mut sim = Sim::new(21).over(move |wire, _| {
-        if wire.at >= SEC && wire.flags == flags { Passage::Lose } else { Passage::Pass }
-    });
+    let mut sim =
+        Sim::new(21).over(
+            move |wire, _| {
+                if wire.at >= SEC && wire.flags == flags { Passage::Lose } else { Passage::Pass }
+            },
+        );
     Talk::new(&mut sim, 39_999, 0).whole(&mut sim, 2, 2);
     let mut talk = Talk::new(&mut sim, 40_000, SEC).opened_by(opener);
     talk.open(&mut sim);
@@ -288,7 +291,8 @@ fn a_rst_from_beyond_a_capture_that_may_not_have_run_accuses_nobody() {
 #[test]
 fn a_connection_that_fails_once_and_then_works_is_not_refused() {
     for opener in Direction::BOTH {
-        let mut sim = Sim::new(29).over(|wire, _| if wire.index == 0 { Passage::Lose } else { Passage::Pass });
+        let mut sim =
+            Sim::new(29).over(|wire, _| if wire.index == 0 { Passage::Lose } else { Passage::Pass });
         let mut talk = Talk::new(&mut sim, 40_000, 0).opened_by(opener);
         talk.whole(&mut sim, 80, 80);
         let judged = covered(&talk).of(sim);
@@ -320,4 +324,16 @@ fn a_syn_that_meets_an_old_connection_and_gets_an_ack_is_not_unanswered() {
     let judged = covered(&talk).of(sim);
     assert!(judged.find(Code::SynUnanswered).is_none());
     assert!(judged.find(Code::SynLost).is_none());
+}
+
+/// A firewall that shifts sequence numbers; the SYN-ACK is what is lost.
+#[test]
+fn a_syn_whose_number_a_firewall_changed_is_not_lost() {
+    let mut sim =
+        Sim::new(9).over(|wire, _| if wire.flags == SYN_ACK { Passage::Lose } else { Passage::Pass });
+    sim.rewrite[0] = Box::new(|segment| segment.seq = segment.seq.add(77_777));
+    let mut talk = Talk::new(&mut sim, 40_000, 0);
+    talk.open(&mut sim);
+    let judged = Judge::until(talk.now + 4 * SEC).of(sim);
+    assert!(judged.find(Code::SynLost).is_none(), "{:#?}", judged.report.findings);
 }

@@ -12,9 +12,9 @@ pub(super) struct Stack {
     pub(super) next: u64,
     /// Octets received in order, counted from the peer's ISN; 0 before its SYN.
     pub(super) received: u64,
-    /// TSval at the beginning of virtual time.
+    /// Timestamp value at the beginning of virtual time.
     pub(super) stamp: u32,
-    /// Newest TSval received.
+    /// Newest timestamp value received.
     pub(super) echo: u32,
     pub(super) ip_id: u16,
     pub(super) ttl: u8,
@@ -45,10 +45,8 @@ impl Ends {
     }
 
     pub(super) fn v6(client_port: u16, server_port: u16) -> Self {
-        let end = |last, port| Endpoint {
-            addr: IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last)),
-            port,
-        };
+        let end =
+            |last, port| Endpoint { addr: IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last)), port };
         Self([end(1, client_port), end(2, server_port)])
     }
 

@@ -127,7 +127,9 @@ impl Judge {
         }
         let mut aligner = RoughAligner::default();
         for (end, records) in captures.iter().enumerate() {
-            records.iter().for_each(|record| aligner.take(end, record));
+            for record in records {
+                aligner.take(end, record);
+            }
         }
         vec![Span(0), aligner.finish().offset.map_or(Span(0), |offset| Span(-offset.as_ns()))]
     }

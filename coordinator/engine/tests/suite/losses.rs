@@ -5,8 +5,8 @@ use super::judge::Judge;
 use super::sim::{MS, Passage, SEC, Sim, Wire};
 use super::talk::{ACK, C2S, S2C, Talk};
 use correlate_engine::fate::Fate;
-use correlate_proto::report::{Code, Confidence, Details, Severity};
 use correlate_proto::Direction;
+use correlate_proto::report::{Code, Confidence, Details, Severity};
 use proptest::prelude::*;
 
 proptest! {
@@ -66,14 +66,13 @@ proptest! {
 
 /// One bulk transfer from the server whose data segments are lost as `lose` says by their place in the direction.
 fn bulk(lose: impl Fn(&Wire) -> bool + 'static, segments: u32) -> (super::judge::Judgement, [u64; 2]) {
-    let mut sim =
-        Sim::new(7).over(move |wire, _| if lose(wire) { Passage::Lose } else { Passage::Pass });
+    let mut sim = Sim::new(7).over(move |wire, _| if lose(wire) { Passage::Lose } else { Passage::Pass });
     let mut talk = Talk::new(&mut sim, 40_000, 0);
     talk.open(&mut sim);
     talk.transfer(&mut sim, S2C, segments, 10);
     talk.close(&mut sim, C2S);
-    let lost = sim.lost;
-    (Judge::until(talk.now + 4 * SEC).of(sim), lost)
+    let made = sim.lost;
+    (Judge::until(talk.now + 4 * SEC).of(sim), made)
 }
 
 #[test]
@@ -98,9 +97,11 @@ fn loss_both_ways_alike_is_not_asymmetric_and_loss_one_way_is() {
 
 /// A connection that sends a segment each 100 ms from each end, and loses what `lose` says after 1 s.
 fn chat(lose: impl Fn(&Wire) -> bool + 'static, sizes: [u32; 2]) -> super::judge::Judgement {
-    let mut sim = Sim::new(11).over(move |wire, _| {
-        if wire.at > SEC && lose(wire) { Passage::Lose } else { Passage::Pass }
-    });
+    let mut sim = Sim::new(11).over(
+        move |wire, _| {
+            if wire.at > SEC && lose(wire) { Passage::Lose } else { Passage::Pass }
+        },
+    );
     let mut talk = Talk::new(&mut sim, 40_000, 0);
     talk.open(&mut sim);
     let mut repeat: [Option<u64>; 2] = [None; 2];
@@ -142,7 +143,10 @@ fn packets_above_a_size_that_vanish_while_smaller_ones_pass_are_an_mtu_black_hol
     let found = judged.the(Code::PathMtuBlackhole);
     assert_eq!(found.direction, Some(C2S));
     assert!(
-        matches!(found.details, Details::PathMtu { largest_delivered_ip_bytes: 52, smallest_lost_ip_bytes: 1500, .. }),
+        matches!(
+            found.details,
+            Details::PathMtu { largest_delivered_ip_bytes: 52, smallest_lost_ip_bytes: 1500, .. }
+        ),
         "{:?}",
         found.details
     );
@@ -156,8 +160,8 @@ fn loss_of_a_few_repeats_at_all_sizes_is_packet_loss_alone() {
 
 #[test]
 fn a_capture_that_counted_drops_weakens_what_rests_on_its_silence() {
-    let mut sim =
-        Sim::new(5).over(|wire, _| if wire.direction == C2S && wire.at > SEC { Passage::Lose } else { Passage::Pass });
+    let mut sim = Sim::new(5)
+        .over(|wire, _| if wire.direction == C2S && wire.at > SEC { Passage::Lose } else { Passage::Pass });
     let mut talk = Talk::new(&mut sim, 40_000, 0);
     talk.open(&mut sim);
     talk.transfer(&mut sim, C2S, 4, 4);
@@ -171,9 +175,6 @@ fn a_capture_that_counted_drops_weakens_what_rests_on_its_silence() {
     let judge = Judge { dropped_by_kernel: [0, 3], ..Judge::until(talk.now + 5 * SEC) };
     let judged = judge.of(sim);
     for found in &judged.report.findings {
-        assert!(
-            found.severity < Severity::Error || found.confidence <= Confidence::Likely,
-            "{found:#?}"
-        );
+        assert!(found.severity < Severity::Error || found.confidence <= Confidence::Likely, "{found:#?}");
     }
 }

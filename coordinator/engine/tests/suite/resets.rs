@@ -60,6 +60,7 @@ fn a_reset_at_the_very_end_of_the_other_capture_is_not_lost() {
 
 /// How a forged RST gives itself away.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent mistakes of a forger")]
 struct Clumsy {
     ttl: bool,
     stamps: bool,
@@ -136,7 +137,11 @@ fn resets_forged_toward_both_ends_are_one_finding() {
     judged.accuses_of(&[Code::RstInjected]);
     let found = judged.the(Code::RstInjected);
     assert_eq!((found.toward, found.confidence), (Some(Toward::Both), Confidence::Proven));
-    assert!(matches!(found.details, Details::Injected { idle_ms: 70_000.., both_ends: true, .. }), "{:?}", found.details);
+    assert!(
+        matches!(found.details, Details::Injected { idle_ms: 70_000.., both_ends: true, .. }),
+        "{:?}",
+        found.details
+    );
 }
 
 #[test]

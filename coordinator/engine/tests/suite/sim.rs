@@ -4,8 +4,8 @@
 //! [`Judge`](super::judge::Judge) adds to the stamps.
 
 use super::rng::Rng;
-use correlate_proto::{Direction, Heard, IcmpError, Record, Segment, TcpFlags, Timestamp};
 use core::num::NonZeroU16;
+use correlate_proto::{Direction, Heard, IcmpError, Record, Segment, TcpFlags, Timestamp};
 
 pub(super) const US: i64 = 1_000;
 pub(super) const MS: i64 = 1_000_000;
@@ -229,8 +229,6 @@ fn continues(run: &Segment, next: &Segment, size: u32, count: u32) -> bool {
         && run.flags.0 == TcpFlags::ACK.0
         && next.flags.0 & !ends == TcpFlags::ACK.0
         && run.options == next.options
-        && run.ip.id.is_none_or(|id| {
-            Some(id.wrapping_add(u16::try_from(count).unwrap())) == next.ip.id
-        })
+        && run.ip.id.is_none_or(|id| Some(id.wrapping_add(u16::try_from(count).unwrap())) == next.ip.id)
         && next.at.since(run.at).as_ns() < TOGETHER
 }

@@ -3,8 +3,8 @@
 use super::host::{Ends, Stack};
 use super::sim::{MS, SEC, Sim, US};
 use correlate_proto::{
-    Direction, FourTuple, Heard, IcmpError, IcmpKind, IpFields, SackBlocks, Segment, SeqNum, TcpFlags, TcpOptions,
-    Timestamp,
+    Direction, FourTuple, Heard, IcmpError, IcmpKind, IpFields, SackBlocks, Segment, SeqNum, TcpFlags,
+    TcpOptions, Timestamp,
 };
 use std::net::IpAddr;
 
@@ -69,7 +69,13 @@ impl Talk {
     }
 
     /// A packet of `sender` at `self.now`, `offset` octets from its ISN.
-    pub(super) fn packet(&mut self, sender: Direction, flags: TcpFlags, offset: u64, payload: u32) -> Segment {
+    pub(super) fn packet(
+        &mut self,
+        sender: Direction,
+        flags: TcpFlags,
+        offset: u64,
+        payload: u32,
+    ) -> Segment {
         let (src, dst) = self.ends.of(sender);
         let v6 = src.addr.is_ipv6();
         let ack = self.seq(sender.reversed(), self.stacks[sender.index()].received);
@@ -119,13 +125,26 @@ impl Talk {
     }
 
     /// Sends a packet; if it arrives the other stack takes it in.
-    pub(super) fn send(&mut self, sim: &mut Sim, sender: Direction, flags: TcpFlags, offset: u64, payload: u32) -> Option<i64> {
+    pub(super) fn send(
+        &mut self,
+        sim: &mut Sim,
+        sender: Direction,
+        flags: TcpFlags,
+        offset: u64,
+        payload: u32,
+    ) -> Option<i64> {
         let packet = self.packet(sender, flags, offset, payload);
         self.put(sim, sender, packet, offset)
     }
 
     /// Sends a prepared packet that begins at `offset`.
-    pub(super) fn put(&mut self, sim: &mut Sim, sender: Direction, packet: Segment, offset: u64) -> Option<i64> {
+    pub(super) fn put(
+        &mut self,
+        sim: &mut Sim,
+        sender: Direction,
+        packet: Segment,
+        offset: u64,
+    ) -> Option<i64> {
         let end = offset + u64::from(packet.seq_len());
         let own = &mut self.stacks[sender.index()];
         own.next = own.next.max(end);
@@ -228,7 +247,10 @@ impl Talk {
             let next = self.stacks[receiver.index()].next;
             let mut packet = self.packet(receiver, ACK, next, 0);
             if hole.is_some() {
-                packet.options.sack.push(self.seq(sender, offset), self.seq(sender, offset + u64::from(size)));
+                packet
+                    .options
+                    .sack
+                    .push(self.seq(sender, offset), self.seq(sender, offset + u64::from(size)));
             }
             self.put(sim, receiver, packet, next);
         }
