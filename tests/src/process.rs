@@ -24,6 +24,8 @@ pub struct Ran {
     pub peak_bytes: u64,
     /// From its start to its end.
     pub took: Duration,
+    /// Processor time, its own and the kernel's for it.
+    pub worked: Duration,
     /// It was killed because it did not end in time.
     pub was_killed: bool,
 }
@@ -33,7 +35,7 @@ pub struct Ran {
 pub struct Running {
     pid: libc::pid_t,
     started: Instant,
-    ended: Receiver<(Option<i32>, u64)>,
+    ended: Receiver<Ended>,
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<String>>,
     said: Receiver<String>,
@@ -101,7 +103,7 @@ impl Running {
     pub fn finish(mut self, limit: Duration) -> Ran {
         let ended = self.ended.recv_timeout(limit);
         let was_killed = ended.is_err();
-        let (status, peak_bytes) = ended.unwrap_or_else(|_| {
+        let Ended { status, peak_bytes, worked } = ended.unwrap_or_else(|_| {
             self.signal(libc::SIGKILL);
             self.ended.recv().expect("a killed process ends")
         });
@@ -109,7 +111,7 @@ impl Running {
         let took = self.started.elapsed();
         let stdout = self.stdout.take().map(JoinHandle::join).expect("once").expect("no panic");
         let stderr = self.stderr.take().map(JoinHandle::join).expect("once").expect("no panic");
-        Ran { status, stdout, stderr, peak_bytes, took, was_killed }
+        Ran { status, stdout, stderr, peak_bytes, took, worked, was_killed }
     }
 
     fn signal(&self, signal: i32) {
@@ -127,8 +129,15 @@ impl Drop for Running {
     }
 }
 
-/// Waits for the end: exit status and peak memory in octets.
-fn wait(child: &Child) -> (Option<i32>, u64) {
+/// What the kernel tells of a process that has ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    status: Option<i32>,
+    peak_bytes: u64,
+    worked: Duration,
+}
+
+fn wait(child: &Child) -> Ended {
     let pid = libc::pid_t::try_from(child.id()).expect("a process id");
     let mut status = 0;
     // SAFETY: all fields of `rusage` are numbers, for which zeros are valid.
@@ -136,8 +145,15 @@ fn wait(child: &Child) -> (Option<i32>, u64) {
     // SAFETY: both pointers are to live values of the right types.
     let waited = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
     assert_eq!(waited, pid, "wait for a child: {}", std::io::Error::last_os_error());
-    let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
-    (code, u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024)
+    let span = |time: libc::timeval| {
+        let (seconds, micros) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_usec));
+        Duration::from_secs(seconds.unwrap_or(0)) + Duration::from_micros(micros.unwrap_or(0))
+    };
+    Ended {
+        status: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+        peak_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+        worked: span(usage.ru_utime) + span(usage.ru_stime),
+    }
 }
 
 impl Ran {

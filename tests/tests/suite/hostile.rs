@@ -10,7 +10,10 @@ use correlate_tests::process::{Ran, Running};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Of processor time: how long that is by the clock depends on what else runs.
 const LONGEST: Duration = Duration::from_secs(10);
+/// By the clock; who waits or turns in circles is killed then.
+const PATIENCE: Duration = Duration::from_secs(60);
 const MOST_BYTES: u64 = 300 << 20;
 
 #[test]
@@ -26,9 +29,9 @@ fn every_file_at_either_end_gives_a_report_or_a_clear_error() {
             .map(|(end, pair)| try_pair(file, end, pair))
     });
     let tried = tried.concat();
-    let slowest = tried.iter().max_by_key(|one| one.took).expect("files");
+    let slowest = tried.iter().max_by_key(|one| one.worked).expect("files");
     let largest = tried.iter().max_by_key(|one| one.peak_bytes).expect("files");
-    say(&format!("{} runs; the slowest took {:?}: {}", tried.len(), slowest.took, slowest.what));
+    say(&format!("{} runs; the slowest worked {:?}: {}", tried.len(), slowest.worked, slowest.what));
     say(&format!("the largest took {} MiB: {}", largest.peak_bytes >> 20, largest.what));
     let by_status = |status: i32| tried.iter().filter(|one| one.status == Some(status)).count();
     say(&format!("statuses 0 to 3: {:?}", [0, 1, 2, 3].map(by_status)));
@@ -41,22 +44,22 @@ fn every_file_at_either_end_gives_a_report_or_a_clear_error() {
 struct Tried {
     what: String,
     status: Option<i32>,
-    took: Duration,
+    worked: Duration,
     peak_bytes: u64,
     wrong: Vec<String>,
 }
 
 fn try_pair(file: &Path, end: &str, [client, server]: [&PathBuf; 2]) -> Tried {
-    let ran = Running::start(command().args(analyze(client, [server.as_path()]))).finish(LONGEST);
+    let ran = Running::start(command().args(analyze(client, [server.as_path()]))).finish(PATIENCE);
     let what = format!("{} as {end}", file.display());
     let wrong = complaint(&ran).map(|complaint| format!("{what}: {complaint}"));
-    let Ran { status, took, peak_bytes, .. } = ran;
-    Tried { what, status, took, peak_bytes, wrong: wrong.into_iter().collect() }
+    let Ran { status, worked, peak_bytes, .. } = ran;
+    Tried { what, status, worked, peak_bytes, wrong: wrong.into_iter().collect() }
 }
 
 fn complaint(ran: &Ran) -> Option<String> {
-    if ran.was_killed {
-        return Some(format!("took longer than {LONGEST:?}"));
+    if ran.was_killed || ran.worked > LONGEST {
+        return Some(format!("worked for {:?} within {:?}", ran.worked, ran.took));
     }
     if ran.stderr.contains("panicked") {
         return Some(format!("panicked: {}", ran.stderr));
