@@ -2,7 +2,8 @@
 //!
 //! Live and replay run the same code over the same file: the consumer says which point it waits for, and that
 //! point's next batch is read. Only waiting differs. What is no record (counters, clock samples) is handed over
-//! at the end, in the order of its stamps, so that the time of its arrival changes nothing.
+//! at the end, in the order of its stamps, so that the time of its arrival changes nothing. Only the counters of
+//! a file are known as soon as it ends, and say what it covers.
 
 use crate::arrivals::{Arrivals, Arrived};
 use crate::body::BatchOpener;
@@ -10,7 +11,7 @@ use crate::recording::{RecordedPoint, Recording, RecordingError, SessionMeta};
 use correlate_engine::{Config, Correlator, Event, Feed, Progress};
 use correlate_proto::report::Report;
 use correlate_proto::{
-    CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Span, Timestamp,
+    CaptureKind, CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Span, Timestamp,
 };
 
 /// What takes in a session's records; the engine behind its [`Feed`].
@@ -21,6 +22,8 @@ pub(crate) trait Consumer {
     fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>);
     /// The point has delivered everything up to here.
     fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>);
+    /// The point is a file, was read to its end and has these counters; it covers the time from then on.
+    fn file_read(&mut self, point: CapturePointId, covers_from: Timestamp<Local>, stats: PointStats);
     /// The point has delivered all there is.
     fn end(&mut self, point: CapturePointId);
     /// The next event.
@@ -49,6 +52,7 @@ pub(crate) fn engine(meta: &SessionMeta, points: &[RecordedPoint]) -> Box<dyn Co
         tool_version: meta.tool_version.clone(),
         session_id: meta.session.clone(),
         filter: meta.filter.clone(),
+        swapped: meta.swapped,
         announce: true,
         ..Config::default()
     };
@@ -71,6 +75,11 @@ impl Consumer for Feed {
 
     fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
         Self::advance(self, point, watermark);
+    }
+
+    fn file_read(&mut self, point: CapturePointId, covers_from: Timestamp<Local>, stats: PointStats) {
+        self.correlator().covers_from(point, covers_from);
+        self.correlator().push_stats(point, stats);
     }
 
     fn end(&mut self, point: CapturePointId) {
@@ -151,7 +160,15 @@ pub(crate) fn run(
                 observer.read(point, fed.through, consumer.progress());
             }
             Step::Advance(watermark) => consumer.advance(point, watermark),
-            Step::End => consumer.end(point),
+            Step::End => {
+                if let Some(recorded) =
+                    points.get(place).filter(|known| known.point.kind == CaptureKind::File)
+                {
+                    let stats = recording.stats(point)?;
+                    consumer.file_read(point, recorded.covers_from(&stats), stats);
+                }
+                consumer.end(point);
+            }
             Step::Wait => {
                 arrivals.wait_for_news(point, &arrived).ok_or(FeedError::Aborted)?;
             }

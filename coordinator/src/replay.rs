@@ -45,7 +45,10 @@ pub(crate) fn replay_with(
     let arrivals = Arrivals::complete(&newest.collect::<Result<Vec<_>, _>>()?);
     let consumer = make(&meta, &points);
     match feeding::run(recording, &points, &arrivals, consumer, &mut Silent) {
-        Ok(report) => Ok(report),
+        Ok(mut report) => {
+            report.session.command = recording.command()?;
+            Ok(report)
+        }
         Err(FeedError::Recording(error)) => Err(error.into()),
         // Nobody holds these arrivals who could abort them.
         Err(FeedError::Aborted) => Err(ReplayError::NeverBegan(recording.path().display().to_string())),

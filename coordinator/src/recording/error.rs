@@ -20,7 +20,7 @@ pub enum RecordingError {
     },
     /// The file is something else.
     #[error(
-        "{0} is not a session of correlate; sessions are what `run --save` writes, captures are for `analyze`"
+        "{0} is not a session of correlate; sessions are what `--save` writes, captures are for `analyze`"
     )]
     NotASession(PathBuf),
     /// The file was written by a newer program.

@@ -3,7 +3,9 @@
 //! While a session is open the file has a write-ahead log beside it; [`Recording::close`] leaves one plain file.
 //! The tables are documented in `schema`.
 
+mod command;
 mod error;
+mod files;
 mod open;
 mod read;
 mod schema;

@@ -9,6 +9,10 @@ use std::time::Duration;
 /// How long one connection waits for another's transaction: far longer than any takes.
 const BUSY_FOR: Duration = Duration::from_secs(10);
 
+/// Name and value of the fact that captures were exchanged. Absent in older files: they were not.
+pub(super) const SWAPPED: &str = "swapped";
+pub(super) const YES: &str = "yes";
+
 /// What is known of a session before its first packet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SessionMeta {
@@ -18,6 +22,8 @@ pub struct SessionMeta {
     pub filter: String,
     /// Version of the program that recorded it.
     pub tool_version: String,
+    /// The captures of client and server were given the other way round and were exchanged.
+    pub swapped: bool,
 }
 
 /// A session's file.
@@ -94,8 +100,12 @@ impl Recording {
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
         db.pragma_update(None, "user_version", VERSION)?;
         db.execute_batch(&format!("BEGIN; {TABLES} COMMIT;"))?;
-        let facts =
-            [("session", &meta.session), ("filter", &meta.filter), ("tool_version", &meta.tool_version)];
+        let facts = [
+            ("session", meta.session.as_str()),
+            ("filter", &meta.filter),
+            ("tool_version", &meta.tool_version),
+            (SWAPPED, if meta.swapped { YES } else { "no" }),
+        ];
         for (key, value) in facts {
             db.execute("INSERT INTO meta (key, value) VALUES (?1, ?2)", (key, value))?;
         }

@@ -1,7 +1,7 @@
 //! Reading a recording.
 
 use super::error::RecordingError;
-use super::open::{Recording, SessionMeta};
+use super::open::{Recording, SWAPPED, SessionMeta, YES};
 use super::write::signed;
 use correlate_proto::convert::{capture_point_from_wire, stats_from_wire};
 use correlate_proto::{
@@ -18,8 +18,16 @@ pub struct RecordedPoint {
     pub point: CapturePoint,
     /// Added to the point's stamps gives the coordinator's time, within a second or so.
     pub rough_offset: Span,
-    /// When its capture began, by its own clock.
+    /// When its capture began, by its own clock; of a file, the stamp of its first frame.
     pub began: Timestamp<Local>,
+}
+
+impl RecordedPoint {
+    /// Since when the capture ran, as its final counters prove: a file may begin before its first frame.
+    #[must_use]
+    pub fn covers_from(&self, stats: &PointStats) -> Timestamp<Local> {
+        stats.coverage.first().map_or(self.began, |first| first.from.min(self.began))
+    }
 }
 
 /// Batches that came after the recording was full.
@@ -38,17 +46,19 @@ pub struct Omitted {
 impl Recording {
     /// What was known of the session before its first packet.
     pub fn meta(&self) -> Result<SessionMeta, RecordingError> {
-        let fact = |key: &str| {
-            self.db
-                .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, String>(0))
-                .optional()
-                .map(Option::unwrap_or_default)
-        };
+        let fact = |key: &str| self.fact(key).map(Option::unwrap_or_default);
         Ok(SessionMeta {
             session: fact("session")?,
             filter: fact("filter")?,
             tool_version: fact("tool_version")?,
+            swapped: fact(SWAPPED)? == YES,
         })
+    }
+
+    /// A fact of the session by its name.
+    pub(super) fn fact(&self, key: &str) -> Result<Option<String>, RecordingError> {
+        let mut select = self.db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+        Ok(select.query_row([key], |row| row.get(0)).optional()?)
     }
 
     /// The capture points, by id. Empty if the session never began.

@@ -2,6 +2,7 @@
 
 use super::*;
 use correlate_proto::convert::{BatchEncoder, Sidecar};
+use correlate_proto::report::CommandReport;
 use correlate_proto::{
     CaptureKind, CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, PointStats, Role, Span,
     Timestamp, wire,
@@ -11,7 +12,12 @@ use std::path::{Path, PathBuf};
 const POINT: CapturePointId = CapturePointId(0);
 
 fn meta() -> SessionMeta {
-    SessionMeta { session: "s1".to_owned(), filter: "port 5432".to_owned(), tool_version: "1.2.3".to_owned() }
+    SessionMeta {
+        session: "s1".to_owned(),
+        filter: "port 5432".to_owned(),
+        tool_version: "1.2.3".to_owned(),
+        swapped: true,
+    }
 }
 
 fn batch(sequence: u64) -> wire::SealedBatch {
@@ -94,6 +100,23 @@ fn a_temporary_recording_is_gone_with_its_value() {
     assert!(directory.exists());
     drop(recording);
     assert!(!directory.exists());
+}
+
+#[test]
+fn the_command_and_what_was_read_from_files_come_back() {
+    let mut recording = Recording::create_temporary(&meta()).unwrap();
+    let command = |exit_status| CommandReport { argv: vec!["sh".into(), "a \"b\"".into()], exit_status };
+    assert_eq!(recording.command().unwrap(), None);
+    for known in [Some(command(Some(7))), Some(command(None)), None] {
+        command::write(&recording.db, known.as_ref()).unwrap();
+        assert_eq!(recording.command().unwrap(), known);
+    }
+    recording.db.execute("INSERT INTO meta (key, value) VALUES ('command', '{}')", ()).unwrap();
+    assert!(matches!(recording.command(), Err(RecordingError::Damaged { .. })));
+    let stats = PointStats { frames: 3, ..PointStats::default() };
+    recording.write_batches(&[(POINT, batch(1)), (POINT, batch(2))]).unwrap();
+    recording.write_end_of_file(POINT, &stats).unwrap();
+    assert_eq!((sequences(&recording), recording.stats(POINT).unwrap()), (vec![1, 2], stats));
 }
 
 #[test]

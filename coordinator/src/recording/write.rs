@@ -1,5 +1,6 @@
 //! Writing into a recording.
 
+use super::command;
 use super::error::RecordingError;
 use super::open::Recording;
 use super::read::{Omitted, RecordedPoint};
@@ -73,7 +74,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Records the report and its findings, in place of any before.
+    /// Records the report, its findings and the command that ran meanwhile, in place of any before.
     pub fn write_report(&mut self, report: &Report) -> Result<(), RecordingError> {
         let json = |error: serde_json::Error| RecordingError::Damaged {
             place: "the report".to_owned(),
@@ -82,6 +83,7 @@ impl Recording {
         let transaction = self.db.transaction()?;
         let document = serde_json::to_string(report).map_err(json)?;
         transaction.execute("INSERT OR REPLACE INTO report (id, json) VALUES (1, ?1)", [document])?;
+        command::write(&transaction, report.session.command.as_ref())?;
         transaction.execute("DELETE FROM findings", ())?;
         for finding in &report.findings {
             let value = serde_json::to_value(finding).map_err(json)?;

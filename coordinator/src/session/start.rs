@@ -28,6 +28,7 @@ pub(crate) fn start(
         session: options.id.clone(),
         filter: options.filter.clone(),
         tool_version: options.tool_version.clone(),
+        swapped: false,
     };
     let recording = match &options.save {
         Some(path) => Recording::create(path, &meta)?,

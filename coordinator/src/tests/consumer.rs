@@ -111,6 +111,10 @@ impl Consumer for Merge {
         self.merge();
     }
 
+    fn file_read(&mut self, point: CapturePointId, _covers_from: Timestamp<Local>, _stats: PointStats) {
+        assert!(!self.points[usize::from(point.0)].ended, "what a file covers is known before it ends");
+    }
+
     fn end(&mut self, point: CapturePointId) {
         self.points[usize::from(point.0)].ended = true;
         self.merge();

@@ -51,7 +51,7 @@ fn bulk() -> Vec<Record> {
                 tuple: if data { out } else { out.reversed() },
                 seq: SeqNum(seq),
                 ack: SeqNum(ack),
-                flags: TcpFlags(if bits >> 50 & 7 == 0 { 0x18 } else { 0x10 }),
+                flags: TcpFlags(if (bits >> 50).is_multiple_of(8) { 0x18 } else { 0x10 }),
                 window: if data { 502 } else { 3000 + u16::try_from(bits >> 44 & 0xFF).unwrap() },
                 payload_len,
                 gso_size: None,
