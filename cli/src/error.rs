@@ -23,6 +23,12 @@ impl CliError {
         self
     }
 
+    /// An error that says what to do behind its last semicolon; `otherwise` is for one that does not.
+    pub(crate) fn remedied(text: &str, otherwise: &str) -> Self {
+        let (what, remedy) = text.rsplit_once("; ").unwrap_or((text, otherwise));
+        Self::new(what).hint(remedy)
+    }
+
     /// A filter that does not compile, with the place marked.
     pub(crate) fn filter(error: &FilterError) -> Self {
         let text = error.render();

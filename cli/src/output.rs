@@ -63,3 +63,13 @@ pub(crate) fn writable(path: &Path) -> Result<(), CliError> {
         None => Ok(()),
     }
 }
+
+/// Whether `path` can be made a new file: a session never replaces what is there.
+pub(crate) fn unused(path: &Path) -> Result<(), CliError> {
+    writable(path)?;
+    if path.exists() {
+        return Err(CliError::new(format!("cannot save the session: {} exists", path.display()))
+            .hint("name another file with --save, or remove that one first"));
+    }
+    Ok(())
+}

@@ -26,6 +26,9 @@ pub(crate) struct AnalyzeArgs {
     /// Vouch that this side's captures ran all the time
     #[arg(long, value_enum, value_name = "SIDE")]
     pub(crate) vouch: Option<Vouch>,
+    /// Keep the session in this file, for `correlate show`
+    #[arg(long, value_name = "FILE.correlate")]
+    pub(crate) save: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

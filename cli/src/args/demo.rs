@@ -27,7 +27,7 @@ pub(crate) struct DemoArgs {
     /// Seed of the lab's chance: the same seed breaks the same packets
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Keep the captures, the report and the device's own book in this directory
+    /// Keep the captures, the session, the report and the device's own book in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
     #[command(flatten)]

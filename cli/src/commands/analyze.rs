@@ -10,11 +10,13 @@ use correlate_proto::Role;
 /// Reads the captures, judges, writes the report.
 pub(crate) fn run(args: &AnalyzeArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
     output::check(&args.output)?;
+    args.save.as_deref().map_or(Ok(()), output::unused)?;
     let analysis = Analysis {
         given: given(args)?,
         decap: args.filter.decap,
         filter: args.filter.described(),
         session_id: "analyze".to_owned(),
+        save: args.save.clone(),
     };
     note_same(args);
     let report = analysis.report()?;

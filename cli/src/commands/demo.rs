@@ -2,20 +2,23 @@
 
 mod expectation;
 mod narrate;
+mod play;
 mod workdir;
 
 use crate::args::{ColorChoice, DemoArgs};
 use crate::error::CliError;
 use crate::exit::{ExitStatus, FailOn, judge};
-use crate::input::{Analysis, Given};
 use crate::output;
 use crate::render::Style;
 use correlate_lab::{LabError, Outcome, Scenario};
-use correlate_proto::Role;
 use correlate_proto::report::Report;
+use play::Played;
 use std::fs::File;
 use std::path::Path;
 use workdir::Workdir;
+
+/// The session's file in the directory of `--keep`.
+const SESSION: &str = "session.correlate";
 
 /// Lists the scenarios or plays one.
 pub(crate) fn run(args: &DemoArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
@@ -27,17 +30,26 @@ pub(crate) fn run(args: &DemoArgs, color: ColorChoice) -> Result<ExitStatus, Cli
     output::check(&args.output)?;
     // Before anything starts a thread: the kernel lets only a process with one thread in.
     correlate_lab::enter_user_namespace().map_err(|error| failed(&error))?;
-    play(&scenario, args, color)
+    show(&scenario, args, color)
 }
 
-fn play(scenario: &Scenario, args: &DemoArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
+fn show(scenario: &Scenario, args: &DemoArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
     let style = Style::of_stderr(color);
     let workdir = Workdir::new(args.keep.as_deref())?;
+    let save = args.keep.is_some().then(|| workdir.path().join(SESSION));
+    if let Some(before) = &save {
+        // Like the captures, it is that of the newest demonstration.
+        let _ = std::fs::remove_file(before);
+    }
     output::say(&narrate::opening(scenario, args.seed, style));
-    let outcome =
-        correlate_lab::record(scenario, args.seed, workdir.path()).map_err(|error| failed(&error))?;
+    let (outcome, report) = match play::play((scenario, args.seed), workdir.path(), save, color)? {
+        Played::Judged(outcome, report) => (outcome, report),
+        Played::Aborted => {
+            output::say("aborted: no verdict");
+            return Ok(ExitStatus::Aborted);
+        }
+    };
     output::say(&narrate::middle(&outcome, style));
-    let report = analysis(scenario, &outcome).report()?;
     output::report(&report, &args.output, color)?;
     if args.keep.is_some() {
         keep(&report, &outcome, workdir.path())?;
@@ -46,22 +58,6 @@ fn play(scenario: &Scenario, args: &DemoArgs, color: ColorChoice) -> Result<Exit
     let complaints = expectation::complaints(&report, status, &scenario.expect);
     output::say(&narrate::closing(scenario, &complaints, style));
     Ok(if complaints.is_empty() { ExitStatus::Clean } else { ExitStatus::Problem })
-}
-
-/// The taps' captures as what they are: the client's first, then the servers'.
-fn analysis(scenario: &Scenario, outcome: &Outcome) -> Analysis {
-    let given = outcome.taps.iter().enumerate().map(|(index, tap)| Given {
-        role: if index == 0 { Role::Client } else { Role::Server },
-        path: tap.path.clone(),
-        filter: String::new(),
-        vouched: false,
-    });
-    Analysis {
-        given: given.collect(),
-        decap: false,
-        filter: String::new(),
-        session_id: format!("demo {}", scenario.name),
-    }
 }
 
 /// Leaves the report and the device's book beside the captures.
@@ -74,7 +70,7 @@ fn keep(report: &Report, outcome: &Outcome, folder: &Path) -> Result<(), CliErro
     File::create(file("ledger.csv"))
         .and_then(|mut ledger| correlate_lab::write_csv(&outcome.ledger, &mut ledger))
         .map_err(|error| cannot(&file("ledger.csv"), &error))?;
-    output::say(&format!("kept: captures, report.json and ledger.csv in {}", folder.display()));
+    output::say(&format!("kept: captures, {SESSION}, report.json and ledger.csv in {}", folder.display()));
     Ok(())
 }
 

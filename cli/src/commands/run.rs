@@ -3,33 +3,34 @@
 use crate::args::{ColorChoice, Host, RunArgs};
 use crate::error::CliError;
 use crate::exit::{ExitStatus, judge};
-use crate::live::{Agents, Command, Ended, Status, drive};
+use crate::live::{Command, Ended, Setup, Work};
 use crate::output;
-use crate::render::Style;
 use correlate_agent::filter::Filter;
-use correlate_coordinator::{Embedded, PointSpec, SessionOptions};
+use correlate_coordinator::{PointSpec, Recording, SessionOptions};
 use correlate_proto::Role;
+use correlate_proto::report::Report;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Captures, judges, writes the report.
 pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
     check(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        CliError::new(format!("cannot start the session: {error}")).hint("raise the limit of open files")
-    })?;
-    let mut command = Command::new(&args.command);
-    let ended = runtime.block_on(session(args, command.as_mut(), color));
-    // What still runs in the background has nothing to say any more.
-    runtime.shutdown_background();
-    match ended? {
+    let hosts = hosts(args);
+    let options = options(args, &hosts);
+    let hosts = hosts.into_iter().map(|(name, _, host)| (name, host)).collect();
+    let mut work = Command::new(&args.command).map(|command| Work::Command(Box::new(command)));
+    match (Setup { hosts, options }).run(work.as_mut(), color)? {
         Ended::Aborted => {
             output::say("aborted: no verdict");
             Ok(ExitStatus::Aborted)
         }
         Ended::InOrder(outcome) => {
             let mut report = outcome.report;
-            report.session.command = command.map(|command| command.report());
+            if let Some(Work::Command(command)) = &work {
+                report.session.command = Some(command.report());
+            }
             if let Some(saved) = &outcome.saved {
+                keep_command(saved, &report)?;
                 output::say(&format!("saved: {}", saved.display()));
             }
             output::report(&report, &args.output, color)?;
@@ -38,11 +39,25 @@ pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> Result<ExitStatus, CliE
     }
 }
 
+/// How the command ended may be known only after the session: the report is written again with it.
+fn keep_command(saved: &Path, report: &Report) -> Result<(), CliError> {
+    if report.session.command.is_none() {
+        return Ok(());
+    }
+    let written = Recording::open(saved).and_then(|mut recording| {
+        recording.write_report(report)?;
+        recording.close()
+    });
+    written.map_err(|error| {
+        CliError::remedied(&error.to_string(), "the recording is whole but for the command's exit status")
+    })
+}
+
 /// What is wrong with the arguments is said before anything starts.
 fn check(args: &RunArgs) -> Result<(), CliError> {
     output::check(&args.output)?;
     if let Some(path) = &args.save {
-        output::writable(path)?;
+        output::unused(path)?;
     }
     for words in [args.filter.client(), args.filter.server()] {
         Filter::parse(&words).map_err(|error| CliError::filter(&error))?;
@@ -52,31 +67,6 @@ fn check(args: &RunArgs) -> Result<(), CliError> {
             .hint("capture the tunnel with tcpdump at both hosts and use `correlate analyze --decap`"));
     }
     Ok(())
-}
-
-async fn session(
-    args: &RunArgs,
-    command: Option<&mut Command>,
-    color: ColorChoice,
-) -> Result<Ended, CliError> {
-    let coordinator = Embedded::start();
-    let hosts = hosts(args);
-    let names: Vec<String> = hosts.iter().map(|(name, ..)| name.clone()).collect();
-    let options = options(args, &hosts);
-    let agents = hosts.into_iter().map(|(name, _, host)| (name, host)).collect();
-    let agents = Agents::start(agents, &coordinator.connector())?;
-    let started = coordinator.start_session(options).await;
-    let session = started.map_err(|error| {
-        let text = error.to_string();
-        let (what, remedy) = text.rsplit_once("; ").unwrap_or((&text, "see `correlate run --help`"));
-        CliError::new(what).hint(remedy)
-    })?;
-    let ended = drive(session, command, Status::new(Style::of_stderr(color), names)).await?;
-    if matches!(ended, Ended::InOrder(_)) {
-        // The agents' threads are still served by this runtime while they say goodbye.
-        let _ = tokio::task::spawn_blocking(move || agents.stop()).await;
-    }
-    Ok(ended)
 }
 
 /// Hosts with their roles, each under a name of its own: `client`, `server`, `server-2`.

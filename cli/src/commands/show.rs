@@ -9,11 +9,8 @@ use correlate_coordinator::replay;
 /// Runs the engine over the recording and writes the report.
 pub(crate) fn run(args: &ShowArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
     output::check(&args.output)?;
-    let report = replay(&args.file).map_err(|error| {
-        let text = error.to_string();
-        let (what, remedy) = text.rsplit_once("; ").unwrap_or((&text, "sessions are what --save writes"));
-        CliError::new(what).hint(remedy)
-    })?;
+    let report = replay(&args.file)
+        .map_err(|error| CliError::remedied(&error.to_string(), "sessions are what --save writes"))?;
     output::report(&report, &args.output, color)?;
     Ok(judge(&report, args.verdict.fail_on, &args.verdict.expect))
 }

@@ -5,6 +5,7 @@ mod capture;
 mod merge;
 mod reader;
 mod same;
+mod saving;
 mod survey;
 
 pub(crate) use analysis::{Analysis, Given};

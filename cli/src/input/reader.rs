@@ -26,10 +26,31 @@ pub(crate) trait Batches: Send {
 /// What a reader delivers.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// Records, and up to where the capture has been delivered with them.
-    Records(Vec<Record>, Option<Timestamp<Local>>),
+    /// Some of the capture.
+    Records {
+        /// In capture order.
+        records: Vec<Record>,
+        /// Up to where the capture has been delivered with them.
+        watermark: Option<Timestamp<Local>>,
+        /// The earliest stamp of any frame so far, whatever its protocol.
+        began: Option<Timestamp<Local>>,
+    },
     /// The capture is at its end; its counters.
     End(Box<PointStats>),
+}
+
+impl Delivery {
+    /// Since when the capture is known to have run, as of this delivery.
+    pub(crate) fn began(&self) -> Option<Timestamp<Local>> {
+        match self {
+            Self::Records { began, .. } => *began,
+            Self::End(stats) => began(stats),
+        }
+    }
+}
+
+fn began(stats: &PointStats) -> Option<Timestamp<Local>> {
+    stats.coverage.first().map(|covered| covered.from)
 }
 
 /// The receiving side of a reading thread. Dropping it ends the thread at its next batch.
@@ -77,11 +98,15 @@ fn read(
     loop {
         let mut records = recycled.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH_RECORDS));
         let delivery = match source.fill(&mut records) {
-            Ok(true) => Ok(Delivery::Records(records, source.watermark())),
+            Ok(true) => Ok(Delivery::Records {
+                records,
+                watermark: source.watermark(),
+                began: began(&source.stats()),
+            }),
             Ok(false) => Ok(Delivery::End(Box::new(source.stats()))),
             Err(error) => Err(error),
         };
-        let last = !matches!(delivery, Ok(Delivery::Records(..)));
+        let last = !matches!(delivery, Ok(Delivery::Records { .. }));
         if deliver.send(delivery).is_err() || last {
             return;
         }
@@ -129,7 +154,7 @@ mod tests {
         let mut seen = 0;
         loop {
             match reader.next().expect("no error") {
-                Delivery::Records(records, _) => {
+                Delivery::Records { records, .. } => {
                     seen += 1;
                     // One more may be under way into the channel, and one more being filled.
                     assert!(asked.load(Ordering::SeqCst) <= seen + BATCHES_AHEAD + 2);
@@ -147,7 +172,7 @@ mod tests {
     fn an_error_in_mid_file_arrives_in_its_place() {
         let source = Fake { left: 2, asked: Arc::default(), fail: true };
         let mut reader = Reader::start("a", source).expect("a thread");
-        assert!(matches!(reader.next(), Ok(Delivery::Records(..))));
+        assert!(matches!(reader.next(), Ok(Delivery::Records { .. })));
         // The second batch of the fake is its last good one and says so.
         assert!(matches!(reader.next(), Ok(Delivery::End(_))));
         let mut broken =

@@ -41,7 +41,7 @@ pub(crate) fn survey(
                 continue;
             }
             let delivery = reader.next()?;
-            if let Delivery::Records(records, _) = &delivery {
+            if let Delivery::Records { records, .. } = &delivery {
                 look(&mut aligners, index, records);
             }
             queue.push_back(delivery);

@@ -1,7 +1,7 @@
-//! A running session from its start to its outcome: events, interrupts, the command's end.
+//! A running session from its start to its outcome: events, interrupts, the end of the work.
 
-use super::child::Command;
 use super::status::Status;
+use super::work::Work;
 use crate::error::CliError;
 use correlate_coordinator::{Failure, Outcome, SessionEvent, SessionHandle};
 use std::time::Duration;
@@ -22,35 +22,35 @@ pub(crate) enum Ended {
 enum Woke {
     Event(Option<Box<SessionEvent>>),
     Interrupt,
-    CommandEnded,
+    WorkEnded,
     Tick,
 }
 
 /// Follows the session until it is over.
 ///
-/// The command starts when every capture runs, and its end ends the session. The first interrupt stops the session
+/// The work starts when every capture runs, and its end ends the session. The first interrupt stops the session
 /// in order, the second aborts it.
-pub(crate) async fn drive(
+pub(super) async fn drive(
     mut session: SessionHandle,
-    mut command: Option<&mut Command>,
+    mut work: Option<&mut Work>,
     mut status: Status,
 ) -> Result<Ended, CliError> {
     let mut ticks = tokio::time::interval(TICK);
     let progress = session.progress();
     let mut interrupted = false;
     let mut over = false;
-    while !over || command.as_ref().is_some_and(|command| command.is_running()) {
+    while !over || work.as_ref().is_some_and(|work| work.is_running()) {
         let woke = tokio::select! {
             event = session.next_event(), if !over => Woke::Event(event.map(Box::new)),
             _ = tokio::signal::ctrl_c() => Woke::Interrupt,
-            () = command_ended(command.as_deref_mut()) => Woke::CommandEnded,
+            () = work_ended(work.as_deref_mut()) => Woke::WorkEnded,
             _ = ticks.tick() => Woke::Tick,
         };
         match woke {
             Woke::Event(None) => over = true,
             Woke::Event(Some(event)) => {
-                if let (SessionEvent::Started(_), Some(command)) = (&*event, command.as_deref_mut()) {
-                    command.start()?;
+                if let (SessionEvent::Started(_), Some(work)) = (&*event, work.as_deref_mut()) {
+                    work.start()?;
                 }
                 status.event(&event);
             }
@@ -60,7 +60,7 @@ pub(crate) async fn drive(
                 status.line("stopping: captures end, what is left is taken in; Ctrl-C again aborts");
                 session.stop().await;
             }
-            Woke::CommandEnded => session.stop().await,
+            Woke::WorkEnded => session.stop().await,
             Woke::Tick => status.tick(&progress.borrow()),
         }
     }
@@ -68,9 +68,9 @@ pub(crate) async fn drive(
     session.outcome().await.map(|outcome| Ended::InOrder(Box::new(outcome))).map_err(failed)
 }
 
-async fn command_ended(command: Option<&mut Command>) {
-    match command {
-        Some(command) => command.ended().await,
+async fn work_ended(work: Option<&mut Work>) {
+    match work {
+        Some(work) => work.ended().await,
         None => core::future::pending().await,
     }
 }

@@ -4,9 +4,11 @@ mod agents;
 mod child;
 mod drive;
 mod opener;
+mod session;
 mod status;
+mod work;
 
-pub(crate) use agents::Agents;
 pub(crate) use child::Command;
-pub(crate) use drive::{Ended, drive};
-pub(crate) use status::Status;
+pub(crate) use drive::Ended;
+pub(crate) use session::Setup;
+pub(crate) use work::{Task, Work};
