@@ -165,8 +165,8 @@ impl Segment {
     #[must_use]
     pub const fn seq_len(&self) -> u32 {
         self.payload_len
-            + (self.flags.0 & TcpFlags::SYN.0 != 0) as u32
-            + (self.flags.0 & TcpFlags::FIN.0 != 0) as u32
+            .saturating_add((self.flags.0 & TcpFlags::SYN.0 != 0) as u32)
+            .saturating_add((self.flags.0 & TcpFlags::FIN.0 != 0) as u32)
     }
 }
 

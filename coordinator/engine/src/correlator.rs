@@ -64,7 +64,8 @@ impl Correlator {
         if (-LATEST..=LATEST).contains(&at) {
             self.session.take(usize::from(point.0), record);
         } else {
-            self.session.take(usize::from(point.0), &record.stamped(Timestamp::from_ns(at.clamp(-LATEST, LATEST))));
+            self.session
+                .take(usize::from(point.0), &record.stamped(Timestamp::from_ns(at.clamp(-LATEST, LATEST))));
         }
     }
 

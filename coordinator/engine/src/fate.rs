@@ -114,8 +114,10 @@ impl Session {
         let Some(flow) = connection.seen_flows().next() else { return };
         let Some(watermark) = self.points[flow.point].watermark else { return };
         for lane in connection.hops.iter_mut().flat_map(|hop| &mut hop.lanes) {
-            lane.sent.take_due(watermark - 4 * WAIT_NS);
-            lane.received.take_due(watermark - 4 * WAIT_NS);
+            for side in [&mut lane.sent, &mut lane.received] {
+                let dropped = side.take_due(watermark.saturating_sub(4 * WAIT_NS)).len();
+                side.give_up(u64::try_from(dropped).unwrap_or(u64::MAX));
+            }
         }
     }
 
@@ -236,13 +238,21 @@ impl Ends<'_> {
             tally.uncovered += u64::from(piece.wire);
             return Fate::Uncovered;
         }
-        if piece.fragment || lane.sent.given_up() + lane.received.given_up() > 0 {
+        let forgotten = lane.sent.given_up() + lane.received.given_up() > 0
+            || self.receiver.half(self.direction).seen.forgot();
+        if piece.fragment || forgotten {
             tally.ambiguous += u64::from(piece.wire);
             return Fate::Ambiguous;
         }
         let half = self.receiver.half(self.direction);
         let (start, end) = (piece.start - self.receiver_shift, piece.end() - self.receiver_shift);
-        if piece.kind == Kind::Data && self.arrived_unseen(piece, half, start, end, lane) {
+        let unseen = match piece.kind {
+            Kind::Data => self.arrived_unseen(piece, half, start, end, lane),
+            // The capture shows what follows a SYN that it does not show.
+            Kind::Syn | Kind::SynAck => half.isn.is_none() && half.origin().is_some(),
+            Kind::Ack | Kind::Rst => false,
+        };
+        if unseen {
             tally.missed_by_receiver += u64::from(piece.wire);
             return Fate::MissedByReceiver;
         }

@@ -14,7 +14,7 @@ const EPOCH_NS: i64 = 250_000_000;
 
 /// Stamps further from 1970 than this, 146 years, are damage; they are taken as this far, so that no sum of them
 /// overflows.
-pub(crate) const LATEST: i64 = 1 << 62;
+pub(crate) const LATEST: i64 = (1 << 62) - 1;
 
 /// The merged feed into a [`Correlator`].
 #[derive(Debug)]

@@ -100,6 +100,12 @@ impl Session {
                 continue;
             }
             self.closed.remove(&index);
+            let mut taken = self.connections[index as usize].take();
+            if let Some(connection) = &mut taken {
+                self.excuse_shared_gaps(connection);
+            }
+            self.connections[index as usize] = taken;
+            let Some(connection) = self.connections[index as usize].as_deref() else { continue };
             let symptoms = judge(self, connection);
             if symptoms.iter().any(|symptom| symptom.severity > Severity::Info) {
                 continue;
@@ -112,7 +118,9 @@ impl Session {
 
     fn is_over(&self, connection: &Connection) -> bool {
         connection.seen_flows().all(|flow| {
-            self.points[flow.point].watermark.is_some_and(|watermark| watermark - flow.last.at > LINGER_NS)
+            self.points[flow.point]
+                .watermark
+                .is_some_and(|watermark| watermark.saturating_sub(flow.last.at) > LINGER_NS)
         })
     }
 
@@ -139,8 +147,8 @@ impl Session {
     /// Judges and counts every connection that is left.
     pub(crate) fn bury_all(&mut self) {
         for index in 0..self.connections.len() {
-            let taken = self.connections[index].take();
-            if let Some(connection) = &taken {
+            let mut taken = self.connections[index].take();
+            if let Some(connection) = &mut taken {
                 self.excuse_shared_gaps(connection);
                 self.learn_size_limits(connection);
                 self.note_orphan(connection);
@@ -164,7 +172,10 @@ impl Session {
     }
 
     /// Octets that both ends' captures lack tell nothing against either: an excerpt, or a filter.
-    fn excuse_shared_gaps(&mut self, connection: &Connection) {
+    fn excuse_shared_gaps(&mut self, connection: &mut Connection) {
+        if core::mem::replace(&mut connection.excused, true) {
+            return;
+        }
         let (Some(client), Some(server)) = (
             connection.flows.first().and_then(Option::as_ref),
             connection.flows.last().and_then(Option::as_ref),
@@ -243,6 +254,7 @@ impl Session {
             return Vec::new();
         }
         let mut news = core::mem::take(&mut self.news);
+        self.orphans.clear();
         let mut fresh = crate::findings::Symptoms::default();
         for &index in news.watched.keys() {
             let taken = self.connections[index as usize].take();

@@ -12,6 +12,9 @@ use correlate_proto::{Direction, IcmpError, Record, Segment, TcpFlags, Timestamp
 /// them; they wait so that the first packets are matched when the other end turns out to lag.
 pub(crate) const MAX_WAITING_UNPAIRED: usize = 1024;
 
+/// Resets of one direction that are remembered at each end, so that a storm of one kind leaves room for the others.
+const MAX_RESETS_EACH_WAY: usize = 4;
+
 impl Session {
     /// Takes in one record of `point`.
     pub(crate) fn take(&mut self, point: usize, record: &Record) {
@@ -41,7 +44,7 @@ impl Session {
     }
 
     fn take_segment(&mut self, point: usize, segment: &Segment) {
-        if self.points[point].sightings.as_mut().is_some_and(|sightings| sightings.is_repeat(segment)) {
+        if self.points[point].sightings.is_repeat(segment) {
             return;
         }
         let Some((index, src_half)) = self.connection_of(point, segment) else {
@@ -88,6 +91,11 @@ impl Session {
             let sends = (direction == Direction::ClientToServer) == (position == hop);
             let waiting = if sends { lane.sent.len() } else { lane.received.len() };
             if !paired && waiting >= MAX_WAITING_UNPAIRED {
+                if sends {
+                    lane.sent.give_up(1);
+                } else {
+                    lane.received.give_up(1);
+                }
                 continue;
             }
             cut(segment, start + shift, segment.at.as_ns(), repeats, mss, |piece: Piece| {
@@ -116,7 +124,10 @@ fn advance_flow(
     if segment.flags.has(TcpFlags::RST) {
         let start = flow.halves[src_half].peek(segment.seq);
         let seen = describe_reset(flow, src_half, position, segment, direction);
-        resets.push(seen);
+        let like = |other: &&RstSeen| other.position == position && other.direction == direction;
+        if resets.iter().filter(like).count() < MAX_RESETS_EACH_WAY {
+            resets.push(seen);
+        }
         if flow.opener == Some(src_half) && log.syn_ack.count() > 0 && log.ack.is_none() {
             log.rejected = true;
         }
@@ -175,7 +186,7 @@ fn describe_reset(
         state: SentState::Open,
         ttl: segment.ip.ttl,
         usual_ttl: own.ttl,
-        idle_ns: segment.at.as_ns() - flow.last.at,
+        idle_ns: segment.at.as_ns().saturating_sub(flow.last.at),
         answers_syn,
         timestamps_fit: segment.options.timestamps.is_some() || !connection_has_stamps,
         seq_fits: own.highest_end.is_none_or(|end| own.peek(segment.seq) == Some(end)),
@@ -207,10 +218,10 @@ fn align_hop(connection: &mut Connection, hop: usize, direction: Direction) {
     }
     let (Some(up), Some(down)) = (&connection.flows[hop], &connection.flows[hop + 1]) else { return };
     let (up, down) = (up.half(direction), down.half(direction));
-    let (Some(there), Some(here)) = (up.origin(), down.origin()) else { return };
     // Both count from the sequence number itself, so they differ by whole turns of the number space.
-    let turns = (there - here + (1 << 31)).div_euclid(1 << 32);
-    let shift = turns << 32;
+    let Some((here, seq)) = down.origin() else { return };
+    let Some(there) = up.peek(seq) else { return };
+    let shift = there - here;
     let state = &mut connection.hops[hop];
     state.shifts[direction.index()] = Some(shift);
     let lane = &mut state.lanes[direction.index()];

@@ -43,7 +43,7 @@ impl SynIndex {
     /// Forgets a connection.
     pub(crate) fn remove(&mut self, index: u32, connection: &Connection) {
         for flow in connection.seen_flows() {
-            let Some(isn) = flow.opener.and_then(|half| flow.halves[half].isn) else { continue };
+            let Some((_, isn)) = flow.opening else { continue };
             if let Some(entry) = self.by_isn.get_mut(&isn.0) {
                 entry.retain(|&other| other != index);
                 if entry.is_empty() {
@@ -83,23 +83,27 @@ impl Session {
     }
 
     fn starts_anew(&self, index: u32, point: usize, segment: &Segment, src_half: usize) -> bool {
-        if !segment.flags.is_syn() {
-            return false;
-        }
+        let Some((opener, isn)) = opening(segment, src_half) else { return false };
         let position = self.points[point].position;
         let flow = self.connections[index as usize]
             .as_ref()
             .and_then(|connection| connection.flows[position].as_ref());
         flow.is_none_or(|flow| {
-            let half = &flow.halves[src_half];
-            half.isn.map_or(half.last.is_some(), |isn| isn != segment.seq)
+            let half = &flow.halves[opener];
+            let known = half.isn.or_else(|| flow.opening.map(|(_, isn)| isn));
+            match known {
+                Some(known) => known != isn,
+                // The capture joined the connection that is there in its middle.
+                None => segment.flags.is_syn() && half.last.is_some(),
+            }
         })
     }
 
     fn open_flow(&mut self, point: usize, pair: FlowPair, segment: &Segment, src_half: usize) -> Option<u32> {
         let mut flow = Flow::new(point, pair, segment);
         let position = self.points[point].position;
-        flow.opener = opening(segment, src_half).map(|(half, _)| half);
+        flow.opening = opening(segment, src_half);
+        flow.opener = flow.opening.map(|(half, _)| half);
         let by_tuple = self.same_tuple(position, &pair, segment, src_half);
         let index = match by_tuple.or_else(|| self.translated(position, segment, src_half)) {
             Some(index) => index,
@@ -177,14 +181,15 @@ impl Session {
         let known = self.clocks.iter().any(|(&(up, down), clock)| {
             (up == flow.point || down == flow.point) && clock.offset_at(segment.at).estimate.is_some()
         });
-        !known || (segment.at.as_ns() - flow.last.at).abs() < MAX_TRANSLATED_GAP_NS + self.largest_offset()
+        let gap = segment.at.as_ns().saturating_sub(flow.last.at).saturating_abs();
+        !known || gap < MAX_TRANSLATED_GAP_NS.saturating_add(self.largest_offset())
     }
 
     fn largest_offset(&self) -> i64 {
         self.clocks
             .values()
             .filter_map(|clock| clock.summary().offset)
-            .map(|offset| offset.as_ns().abs())
+            .map(|offset| offset.as_ns().saturating_abs())
             .max()
             .unwrap_or(0)
     }

@@ -34,7 +34,7 @@ pub(crate) struct Point {
     pub(crate) missed_by_all: u64,
     pub(crate) counters: BTreeMap<String, u64>,
     /// Where one packet may be seen more than once.
-    pub(crate) sightings: Option<Sightings>,
+    pub(crate) sightings: Sightings,
 }
 
 /// Which stretch of time a question is about, by the asked point's own clock, in nanoseconds.
@@ -47,7 +47,7 @@ pub(crate) struct Window {
 impl Point {
     /// The state of a point that has delivered nothing yet.
     pub(crate) fn new(info: CapturePoint, position: usize, label: String) -> Self {
-        let sightings = Sightings::needed_at(&info).then(Sightings::default);
+        let sightings = Sightings::at(&info);
         Self {
             info,
             position,
@@ -72,16 +72,16 @@ impl Point {
         if self.info.vouched {
             return true;
         }
-        let (from, to) = self.covered();
-        matches!((from, to), (Some(from), Some(to)) if from <= window.from && window.to <= to)
-    }
-
-    /// The stretch in which the capture is proven to have run, so far.
-    pub(crate) fn covered(&self) -> (Option<i64>, Option<i64>) {
+        let within = |from: i64, to: i64| from <= window.from && window.to <= to;
         let proven = &self.stats.coverage;
+        if self.ended && !proven.is_empty() {
+            return proven.iter().any(|interval| within(interval.from.as_ns(), interval.to.as_ns()));
+        }
         let from = self.covers_from.or_else(|| proven.first().map(|interval| interval.from.as_ns()));
-        let end = if self.ended { proven.last().map(|interval| interval.to.as_ns()) } else { self.watermark };
-        (from.or_else(|| self.span.map(|(first, _)| first)), end.or_else(|| self.span.map(|(_, last)| last)))
+        let span = self.span;
+        let from = from.or_else(|| span.map(|(first, _)| first));
+        let to = if self.ended { span.map(|(_, last)| last) } else { self.watermark };
+        matches!((from, to), (Some(from), Some(to)) if within(from, to))
     }
 
     /// Whether the capture may lack packets: the kernel or the agent counted drops, or acknowledgements prove
@@ -92,7 +92,7 @@ impl Point {
 
     /// Packets that were counted as dropped.
     pub(crate) const fn counted_drops(&self) -> u64 {
-        self.stats.dropped_by_kernel + self.stats.dropped_by_agent
+        self.stats.dropped_by_kernel.saturating_add(self.stats.dropped_by_agent)
     }
 
     /// Whether `address` is one of the host's own, as far as its interfaces are known.
@@ -136,7 +136,8 @@ impl Point {
     /// Adds what moved among the host's counters.
     pub(crate) fn add_counters(&mut self, counters: HostCounters) {
         for (name, delta) in counters.deltas {
-            *self.counters.entry(name).or_default() += delta;
+            let counter = self.counters.entry(name).or_default();
+            *counter = counter.saturating_add(delta);
         }
     }
 }

@@ -17,6 +17,11 @@ const MAX_REMEMBERED: usize = 1 << 18;
 /// Packets of the last moments at one capture point, by what identifies them. Looked up only, never iterated.
 #[derive(Debug, Default)]
 pub(crate) struct Sightings {
+    /// The point may show a packet more than once.
+    active: bool,
+    /// Its frames do not name their interface: what looks the same is the same, if it has an IP ID (Linux uses no ID
+    /// twice for a connection).
+    nameless: bool,
     recent: FxHashMap<u64, (u16, Heard)>,
     older: FxHashMap<u64, (u16, Heard)>,
     turned_at: i64,
@@ -24,15 +29,25 @@ pub(crate) struct Sightings {
 }
 
 impl Sightings {
-    /// Whether `point` can see a packet more than once.
-    pub(crate) fn needed_at(point: &CapturePoint) -> bool {
+    /// For `point`, with what is known before its first packet.
+    pub(crate) fn at(point: &CapturePoint) -> Self {
         let captured = point.interfaces.iter().filter(|interface| interface.captured).count();
         let all = matches!(point.kind, CaptureKind::Live { all_interfaces: true });
-        all || captured > 1 || (point.kind == CaptureKind::File && point.interfaces.len() > 1)
+        let nameless = point.link_type == "LINUX_SLL";
+        let cooked = point.link_type.starts_with("LINUX_SLL");
+        Self {
+            active: all || captured > 1 || cooked || point.interfaces.len() > 1,
+            nameless,
+            ..Self::default()
+        }
     }
 
     /// Whether `segment` was already seen on another interface, or crossing the other way, a moment ago.
     pub(crate) fn is_repeat(&mut self, segment: &Segment) -> bool {
+        self.active |= segment.interface != 0;
+        if !self.active {
+            return false;
+        }
         let at = segment.at.as_ns();
         if at.saturating_sub(self.turned_at) > CROSSING_NS || self.recent.len() >= MAX_REMEMBERED {
             self.older = core::mem::take(&mut self.recent);
@@ -41,16 +56,13 @@ impl Sightings {
         let key = identity(segment);
         let place = (segment.interface, segment.heard);
         let known = self.recent.get(&key).or_else(|| self.older.get(&key)).copied();
-        match known {
-            Some(seen) if seen != place => {
-                self.set_aside += 1;
-                true
-            }
-            _ => {
-                self.recent.insert(key, place);
-                false
-            }
+        let one_packet = |seen| seen != place || (self.nameless && segment.ip.id.is_some_and(|id| id != 0));
+        if known.is_some_and(one_packet) {
+            self.set_aside += 1;
+            return true;
         }
+        self.recent.insert(key, place);
+        false
     }
 }
 

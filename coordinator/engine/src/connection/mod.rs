@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     pub(crate) icmp: Remembered<IcmpSeen>,
     /// It stands in the list of connections with segments that wait for their fate.
     pub(crate) listed: bool,
+    /// The gaps that both its ends share have been excused.
+    pub(crate) excused: bool,
 }
 
 /// What happened between two adjacent capture points, per direction.
@@ -51,6 +53,7 @@ impl Connection {
             resets: Remembered::default(),
             icmp: Remembered::default(),
             listed: false,
+            excused: false,
         }
     }
 

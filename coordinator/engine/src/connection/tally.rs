@@ -1,6 +1,6 @@
 //! What became of the segments of one direction between two capture points.
 
-use crate::matching::Piece;
+use crate::matching::{Kind, Piece};
 use std::collections::BTreeMap;
 
 /// How many lost pieces are remembered as evidence.
@@ -41,6 +41,7 @@ pub(crate) struct LostRange {
     pub(crate) times: u64,
     pub(crate) ip_len: u32,
     pub(crate) first_at: i64,
+    pub(crate) last_at: i64,
 }
 
 /// Fates of the segments of one direction, counted in wire segments.
@@ -68,7 +69,7 @@ pub(crate) struct Tally {
     pub(crate) trailing: Option<Run>,
     pub(crate) last_delivered_at: Option<i64>,
     pub(crate) lost_ranges: BTreeMap<i64, LostRange>,
-    sizes: Vec<(u32, i64)>,
+    sizes: Vec<SizeSeen>,
     size_hint: usize,
     newest: Option<(u64, u64)>,
 }
@@ -94,7 +95,9 @@ impl Tally {
         if self.trailing.is_some_and(|run| run.first_at < sent.at) {
             self.trailing = None;
         }
-        self.note_size(sent.ip_len, sent.at);
+        if sent.kind != Kind::Rst {
+            self.note_size(sent.ip_len, sent.at);
+        }
     }
 
     /// Counts a lost piece; pieces of one direction are given in the order in which they were sent.
@@ -147,8 +150,8 @@ impl Tally {
         self.delivered == 0 && self.lost == 0
     }
 
-    /// Sizes of delivered IP packets and when one of that size was last sent.
-    pub(crate) fn sizes(&self) -> &[(u32, i64)] {
+    /// Sizes of delivered IP packets, and when some of that size were sent.
+    pub(crate) fn sizes(&self) -> &[SizeSeen] {
         &self.sizes
     }
 
@@ -164,22 +167,25 @@ impl Tally {
             times: 0,
             ip_len: lost.ip_len,
             first_at: lost.at,
+            last_at: lost.at,
         });
         range.times += 1;
+        range.first_at = range.first_at.min(lost.at);
+        range.last_at = range.last_at.max(lost.at);
         range.ip_len = range.ip_len.min(lost.ip_len);
     }
 
     fn note_size(&mut self, ip_len: u32, at: i64) {
         if let Some(entry) = self.sizes.get_mut(self.size_hint)
-            && entry.0 == ip_len
+            && entry.ip_len == ip_len
         {
-            entry.1 = entry.1.max(at);
+            entry.note(at);
             return;
         }
-        let mut place = self.sizes.partition_point(|&(size, _)| size < ip_len);
-        if self.sizes.get(place).is_none_or(|&(size, _)| size != ip_len) {
+        let mut place = self.sizes.partition_point(|seen| seen.ip_len < ip_len);
+        if self.sizes.get(place).is_none_or(|seen| seen.ip_len != ip_len) {
             if self.sizes.len() < MAX_SIZES {
-                self.sizes.insert(place, (ip_len, at));
+                self.sizes.insert(place, SizeSeen { ip_len, at: [at; TIMES_KEPT], next: 0 });
             } else if place > 0 {
                 place -= 1;
             } else {
@@ -188,7 +194,36 @@ impl Tally {
         }
         self.size_hint = place;
         if let Some(entry) = self.sizes.get_mut(place) {
-            entry.1 = entry.1.max(at);
+            entry.note(at);
         }
+    }
+}
+
+/// How many times of delivery are kept of each size, and how far apart they are at least. With eight a connection
+/// that dies keeps what passed while it was dying.
+const TIMES_KEPT: usize = 8;
+const TIMES_APART_NS: i64 = 50_000_000;
+
+/// A size of delivered IP packets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SizeSeen {
+    pub(crate) ip_len: u32,
+    at: [i64; TIMES_KEPT],
+    next: usize,
+}
+
+impl SizeSeen {
+    fn note(&mut self, at: i64) {
+        if at.saturating_sub(self.at[self.next]) < TIMES_APART_NS {
+            self.at[self.next] = self.at[self.next].max(at);
+        } else {
+            self.next = (self.next + 1) % TIMES_KEPT;
+            self.at[self.next] = at;
+        }
+    }
+
+    /// Whether one is known to have been sent at or after `from` and before `to`.
+    pub(crate) fn sent_within(&self, from: i64, to: i64) -> bool {
+        self.at.iter().any(|&at| from <= at && at < to)
     }
 }

@@ -13,6 +13,10 @@ use correlate_proto::{Direction, IcmpKind};
 /// answer; a second SYN that arrives without an answer to the first proves the same.
 const ANSWER_WITHIN_NS: i64 = 1_000_000_000;
 
+/// A host that takes a SYN-ACK for what it is acknowledges it at once; a capture that ends sooner than this proves
+/// nothing.
+const REACTS_WITHIN_NS: i64 = 250_000_000;
+
 /// A handshake with both ends in view.
 struct Handshake<'a> {
     view: &'a View<'a>,
@@ -184,20 +188,16 @@ impl<'a> Handshake<'a> {
             return None;
         }
         let covered = self.covered(&self.at_opener.syn);
-        let last = self.at_opener.last_syn?;
         if covered == 0 || !self.far_end_would_have_seen() {
             return None;
         }
         let repeated = self.at_opener.syn.count() > 1;
-        let waited =
-            self.view.point(self.opener).span.is_some_and(|(_, end)| end - last.at > ANSWER_WITHIN_NS);
         let confidence = match (self.far_point_is_suspect(), self.clocks_are_known(), repeated) {
             (true, _, false) => Confidence::Unconfirmed,
             (true, _, true) | (false, false, _) => Confidence::Likely,
             (false, true, true) => Confidence::Proven,
             (false, true, false) => Confidence::Strong,
         };
-        let _ = waited;
         let far = self.view.receiving_point(self.forward);
         let symptom = Symptom::new(
             Code::SynLost,
@@ -315,7 +315,10 @@ impl<'a> Handshake<'a> {
         let first_answer = log.syn_ack.first()?;
         let asked_again = log.last_syn.is_some_and(|syn| syn.at > first_answer.at);
         let got_again = log.syn_ack.count() > 1;
-        if !asked_again && !got_again {
+        let last_answer = log.last_syn_ack?;
+        let silence = Window { from: last_answer.at, to: last_answer.at.saturating_add(REACTS_WITHIN_NS) };
+        let stayed_silent = got_again && self.view.point(self.opener).covers(silence);
+        if !asked_again && !stayed_silent {
             return None;
         }
         let confidence = if self.view.point(self.opener).is_suspect() {

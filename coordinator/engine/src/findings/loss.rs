@@ -171,7 +171,12 @@ fn packet_loss(
         _ if ratio < ERROR_FROM => Severity::Warning,
         _ => Severity::Error,
     };
-    let confidence = if suspect { Confidence::Likely } else { Confidence::Proven };
+    // A loss that no other copy of the octets confirms rests on the receiver's silence alone.
+    let confidence = match (suspect, totals.lost_unconfirmed >= totals.lost) {
+        (true, _) => Confidence::Likely,
+        (false, true) => Confidence::Strong,
+        (false, false) => Confidence::Proven,
+    };
     let (low, high) = stats::wilson95(lost, sent);
     let sentence = format!(
         "{lost} of {sent} segments were lost {}: {:.2} % (95 % interval {:.2} to {:.2} %), in {} of {}.",
@@ -203,6 +208,10 @@ fn asymmetric_loss(
     back: &PathTotals,
 ) -> Option<Finding> {
     let (from, to) = ends(session, up, down, direction);
+    // Where one end's capture alone is weak, only its losses are left out: the two are not alike then.
+    if session.points[to].is_suspect() != session.points[from].is_suspect() {
+        return None;
+    }
     let (sent, lost) = totals.countable(session.points[to].is_suspect());
     let (sent_back, lost_back) = back.countable(session.points[from].is_suspect());
     if lost < LEAST_LOST || sent_back == 0 {

@@ -72,15 +72,19 @@ fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
     let (&start, &range) = often.min_by_key(|(start, range)| (range.ip_len, **start))?;
     let smallest_lost = range.ip_len;
     let sizes = tally.sizes();
-    if sizes.iter().any(|&(size, at)| size >= smallest_lost && at >= range.first_at) {
+    if sizes.iter().any(|seen| seen.ip_len >= smallest_lost && seen.sent_within(range.first_at, i64::MAX)) {
         return None;
     }
-    let smaller = || sizes.iter().filter(|&&(size, _)| size < smallest_lost);
-    let since = smaller().filter(|&&(_, at)| at > range.first_at).map(|&(size, _)| size).max();
-    let beside = smaller()
-        .filter(|&&(size, at)| at > range.first_at - SAME_BURST_NS && size >= LEAST_SIZE_BESIDE)
-        .map(|&(size, _)| size)
-        .max();
+    let smaller = || sizes.iter().filter(|seen| seen.ip_len < smallest_lost);
+    let largest = |from: i64, to: i64, least: u32| {
+        smaller()
+            .filter(|seen| seen.ip_len >= least && seen.sent_within(from, to))
+            .map(|seen| seen.ip_len)
+            .max()
+    };
+    // While it was lost again and again: what passes later may only show that an outage is over.
+    let since = largest(range.first_at, range.last_at, 0);
+    let beside = largest(range.first_at.saturating_sub(SAME_BURST_NS), range.last_at, LEAST_SIZE_BESIDE);
     // Where small ones are lost as well, the direction is dead for all sizes.
     let all_big = |passes: u32| tally.trailing.is_none_or(|run| run.smallest > passes);
     let on_the_path =

@@ -93,7 +93,8 @@ fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
 /// The evidence against the path, as log-odds.
 fn grade(view: &View<'_>, reset: &RstSeen, both: bool) -> Confidence {
     let Some(sender) = view.connection.sender(reset.direction) else { return Confidence::Unconfirmed };
-    let mut odds = if view.point(sender).is_suspect() { 2 } else { CLEAN_CAPTURE };
+    let suspect = view.point(sender).is_suspect();
+    let mut odds = if suspect { 0 } else { CLEAN_CAPTURE };
     if both {
         odds += 10;
     }
@@ -105,7 +106,11 @@ fn grade(view: &View<'_>, reset: &RstSeen, both: bool) -> Confidence {
         Some(1) => 2,
         Some(_) => 5,
     };
-    odds += i32::from(!reset.timestamps_fit) * 2 + i32::from(!reset.seq_fits) * 4;
+    // A stateless RST of Linux has no timestamps and IP ID 0, so their lack tells little, and nothing where the
+    // sender's capture may just lack the packet.
+    if !suspect {
+        odds += i32::from(!reset.timestamps_fit) * 2 + i32::from(!reset.seq_fits) * 4;
+    }
     GRADES.iter().find(|&&(least, _)| odds > least).map_or(Confidence::Unconfirmed, |&(_, grade)| grade)
 }
 

@@ -31,6 +31,7 @@ const MAX_UNSEEN: i64 = 1 << 30;
 pub(crate) struct Half {
     unwrapper: Option<Unwrapper>,
     base: i64,
+    first_seq: Option<SeqNum>,
     /// Initial sequence number, if the SYN was seen.
     pub(crate) isn: Option<SeqNum>,
     pub(crate) seen: Seen,
@@ -67,6 +68,7 @@ impl Half {
             return self.base + unwrapper.unwrap(seq);
         }
         self.base = i64::from(seq.0);
+        self.first_seq = Some(seq);
         self.unwrapper = Some(Unwrapper::new(seq));
         self.base
     }
@@ -76,9 +78,12 @@ impl Half {
         self.unwrapper.as_ref().map(|unwrapper| self.base + unwrapper.peek(seq))
     }
 
-    /// Where the numbering of this direction begins here; `None` before its first packet or acknowledgement.
-    pub(crate) const fn origin(&self) -> Option<i64> {
-        if self.unwrapper.is_some() { Some(self.base) } else { None }
+    /// Where the numbering of this direction begins here, as offset and sequence number; `None` before its first packet or acknowledgement.
+    pub(crate) const fn origin(&self) -> Option<(i64, SeqNum)> {
+        match self.first_seq {
+            Some(seq) => Some((self.base, seq)),
+            None => None,
+        }
     }
 
     /// Takes in a packet of this direction; `start` is its offset. Gives whether it repeats octets sent before.
@@ -155,14 +160,12 @@ impl Half {
         let gaps: Vec<_> = self.seen.gaps(start, end).collect();
         for (from, to) in gaps {
             self.seen.insert(from, to);
-            if !excused {
-                self.note_missed(Missed { start: from, end: to, acked_at: at });
-            }
+            self.missed_ranges += u64::from(!excused);
+            self.note_missed(Missed { start: from, end: to, acked_at: at });
         }
     }
 
     fn note_missed(&mut self, missed: Missed) {
-        self.missed_ranges += 1;
         if self.missed.len() >= MAX_MISSED {
             let oldest = self.missed.remove(0);
             if let Some(next) = self.missed.first_mut() {

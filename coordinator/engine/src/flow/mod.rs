@@ -8,7 +8,7 @@ pub(crate) use half::Half;
 pub(crate) use key::{FlowMap, FlowPair};
 
 use crate::connection::PacketRef;
-use correlate_proto::{Direction, Endpoint, FourTuple, Heard, Role, Segment};
+use correlate_proto::{Direction, Endpoint, FourTuple, Heard, Role, Segment, SeqNum};
 
 /// A connection as one capture point sees it: one incarnation of one four-tuple.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Flow {
     pub(crate) halves: [Half; 2],
     /// The half that opened the connection with a SYN, if the SYN was seen.
     pub(crate) opener: Option<usize>,
+    /// The opening half and its initial sequence number, as the first packet told.
+    pub(crate) opening: Option<(usize, SeqNum)>,
     /// First packet.
     pub(crate) first: PacketRef,
     /// Last packet.
@@ -42,6 +44,7 @@ impl Flow {
             orientation_known: false,
             halves: [Half::default(), Half::default()],
             opener: None,
+            opening: None,
             first: at,
             last: at,
         }

@@ -10,6 +10,7 @@ const MAX_ISLANDS: usize = 256;
 pub(crate) struct Seen {
     edge: Option<i64>,
     islands: Vec<(i64, i64)>,
+    forgot: bool,
 }
 
 impl Seen {
@@ -19,6 +20,11 @@ impl Seen {
             self.edge = Some(offset);
             self.absorb();
         }
+    }
+
+    /// Whether holes were forgotten because there were too many: then nothing can be said about what is missing.
+    pub(crate) const fn forgot(&self) -> bool {
+        self.forgot
     }
 
     /// Whether nothing has been seen yet.
@@ -88,6 +94,7 @@ impl Seen {
         if self.islands.len() > MAX_ISLANDS {
             let (_, right) = self.islands.remove(0);
             self.edge = Some(right);
+            self.forgot = true;
         }
     }
 

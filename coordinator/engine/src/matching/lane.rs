@@ -29,6 +29,17 @@ impl IdTrust {
             && (a.len > 0 || a.signature == b.signature)
     }
 
+    /// Whether `piece` can belong to one that differs in its IP ID alone: IDs are not proven yet, or a card gives
+    /// the segments of a super-packet one ID between them (`NETIF_F_TSO_MANGLEID`), which the timestamp and the
+    /// first transmission of the octets then identify.
+    fn may_be_wrong_of(self, piece: &Piece) -> bool {
+        match self {
+            Self::Unproven => true,
+            Self::Usable => piece.kind == Kind::Data && piece.tsval.is_some() && !piece.repeats,
+            Self::Ignored => false,
+        }
+    }
+
     /// Whether two data pieces that share octets can be one transmission that the two ends show cut
     /// differently: offload on one side, or a device that re-cuts.
     pub(crate) fn recut(self, a: &Piece, b: &Piece) -> bool {
@@ -88,8 +99,9 @@ impl Lane {
             return;
         }
         let mut found = other.take(&piece, self.ids);
-        if found.is_none() && self.ids == IdTrust::Unproven {
-            found = other.take(&piece, IdTrust::Ignored);
+        if found.is_none() && self.ids.may_be_wrong_of(&piece) {
+            found =
+                other.take_if(&piece, IdTrust::Ignored, |counterpart| self.ids.may_be_wrong_of(counterpart));
         }
         match found {
             Some(counterpart) => {
@@ -110,15 +122,19 @@ impl Lane {
             } else {
                 (&mut self.sent, &mut self.received)
             };
-            let Some(counterpart) = other.take_overlap(&current, self.ids) else {
+            let whole = other.take(&current, self.ids);
+            let Some(counterpart) = whole.or_else(|| other.take_overlap(&current, self.ids)) else {
                 own.wait(current);
                 return;
             };
             let (from, to) = (current.start.max(counterpart.start), current.end().min(counterpart.end()));
+            // Of a datagram that was fragmented on the way, the rest travels without a TCP header.
+            let fragment = current.fragment || counterpart.fragment;
             for leftover in outside(&counterpart, from, to) {
-                other.wait_as_stray(leftover);
+                other.wait_as_stray(Piece { fragment, ..leftover });
             }
             for leftover in outside(&current, from, to) {
+                let leftover = Piece { fragment, ..leftover };
                 if leftover.start < from {
                     own.wait_as_stray(leftover);
                 } else {
@@ -139,10 +155,8 @@ impl Lane {
     }
 
     fn learn_ids(&mut self, a: &Piece, b: &Piece) {
-        if self.ids != IdTrust::Unproven {
-            return;
-        }
         match (a.ip_id, b.ip_id) {
+            _ if self.ids == IdTrust::Ignored => {}
             (Some(a), Some(b)) if a != b => {
                 self.mismatched += 1;
                 if self.mismatched >= REWRITTEN_AFTER {
@@ -151,7 +165,8 @@ impl Lane {
             }
             (Some(a), Some(_)) if a != 0 => self.ids = IdTrust::Usable,
             (Some(_), Some(_)) => {}
-            _ => self.ids = IdTrust::Ignored,
+            _ if self.ids == IdTrust::Unproven => self.ids = IdTrust::Ignored,
+            _ => {}
         }
     }
 }

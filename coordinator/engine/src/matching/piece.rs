@@ -2,6 +2,10 @@
 
 use correlate_proto::{Segment, TcpFlags};
 
+/// No card or kernel makes a super-packet of more wire segments (BIG TCP: 512 KiB of 536 octets are a thousand). One
+/// that claims more is damaged and stays whole.
+const MAX_PIECES: u32 = 4096;
+
 /// What a wire segment is for. Kinds are never matched with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -82,7 +86,7 @@ pub(crate) fn cut(
     };
     let payload = segment.payload_len;
     match segment.gso_size.map(|size| u32::from(size.get())) {
-        Some(size) if payload > size => {
+        Some(size) if payload > size && payload.div_ceil(size) <= MAX_PIECES => {
             let headers = segment.ip.len.saturating_sub(payload);
             let mut done = 0;
             let mut index: u16 = 0;
@@ -100,7 +104,8 @@ pub(crate) fn cut(
                 index = index.wrapping_add(1);
             }
         }
-        _ => each(Piece { wire: wire_segments(payload, mss), ..whole }),
+        Some(size) => each(Piece { wire: wire_segments(payload, Some(size)), ..whole }),
+        None => each(Piece { wire: wire_segments(payload, mss), ..whole }),
     }
 }
 

@@ -9,14 +9,29 @@ use std::collections::{BTreeMap, VecDeque};
 /// second of 10 Gb/s in which nothing at all was matched.
 const MAX_WAITING: usize = 65_536;
 
+/// How far the pieces in order are searched before all of them are sorted.
+const SEARCHED: usize = 64;
+
+/// Where a piece that was overtaken stands: by its first octet, then by what else identifies it.
+type StrayKey = (i64, u64, u64);
+
 /// Waiting pieces: those in order, whose turn is next, and those that later ones have overtaken.
 #[derive(Debug, Default)]
 pub(crate) struct Side {
     recent: VecDeque<Piece>,
-    strays: BTreeMap<(i64, u64), Piece>,
+    strays: BTreeMap<StrayKey, Piece>,
     serial: u64,
     highest_end: i64,
+    longest: i64,
     given_up: u64,
+}
+
+fn stray_key(piece: &Piece) -> StrayKey {
+    (piece.start, mark(piece), piece.serial)
+}
+
+fn mark(piece: &Piece) -> u64 {
+    (u64::from(piece.len) << 32) | u64::from(piece.signature)
 }
 
 impl Side {
@@ -28,19 +43,25 @@ impl Side {
 
     /// Lets `piece` wait.
     pub(crate) fn wait(&mut self, piece: Piece) {
-        self.highest_end = self.highest_end.max(piece.end());
-        if self.len() >= MAX_WAITING {
-            self.given_up += 1;
-            if self.strays.pop_first().is_none() {
-                self.recent.pop_front();
-            }
-        }
+        self.make_room(&piece);
         self.recent.push_back(piece);
     }
 
     /// Puts back what is left of a piece of which a part was matched.
     pub(crate) fn wait_as_stray(&mut self, piece: Piece) {
-        self.strays.insert((piece.start, piece.serial), piece);
+        self.make_room(&piece);
+        self.strays.insert(stray_key(&piece), piece);
+    }
+
+    fn make_room(&mut self, piece: &Piece) {
+        self.highest_end = self.highest_end.max(piece.end());
+        self.longest = self.longest.max(i64::from(piece.len));
+        if self.len() >= MAX_WAITING {
+            self.give_up(1);
+            if self.strays.pop_first().is_none() {
+                self.recent.pop_front();
+            }
+        }
     }
 
     /// Pieces that wait.
@@ -53,9 +74,14 @@ impl Side {
         self.recent.is_empty() && self.strays.is_empty()
     }
 
-    /// Pieces that were given up because too many waited.
+    /// Pieces that were given up because too many waited, or waited for too long.
     pub(crate) const fn given_up(&self) -> u64 {
         self.given_up
+    }
+
+    /// Counts pieces that will not be matched though their counterparts may come.
+    pub(crate) const fn give_up(&mut self, pieces: u64) {
+        self.given_up += pieces;
     }
 
     /// Moves every offset by `shift`.
@@ -67,35 +93,47 @@ impl Side {
             piece.start += shift;
         }
         let strays = core::mem::take(&mut self.strays);
-        self.strays = strays
-            .into_values()
-            .map(|piece| Piece { start: piece.start + shift, ..piece })
-            .map(|piece| ((piece.start, piece.serial), piece))
-            .collect();
+        let moved = strays.into_values().map(|piece| Piece { start: piece.start + shift, ..piece });
+        self.strays = moved.map(|piece| (stray_key(&piece), piece)).collect();
         self.highest_end += shift;
     }
 
     /// Takes out the waiting piece that is the same transmission as `probe`. In order this is the first one; the
     /// ones that it overtook are set aside, so that each search begins where the last one ended.
     pub(crate) fn take(&mut self, probe: &Piece, ids: IdTrust) -> Option<Piece> {
-        if self.recent.front().is_some_and(|front| ids.same(front, probe)) {
+        self.take_if(probe, ids, |_| true)
+    }
+
+    /// As [`Side::take`], of those that pass `test`.
+    pub(crate) fn take_if(
+        &mut self,
+        probe: &Piece,
+        ids: IdTrust,
+        test: impl Fn(&Piece) -> bool,
+    ) -> Option<Piece> {
+        let suits = |piece: &Piece| ids.same(piece, probe) && test(piece);
+        if self.recent.front().is_some_and(suits) {
             return self.recent.pop_front();
         }
         if probe.len > 0 && probe.start >= self.highest_end {
             return None;
         }
-        if let Some(found) = self.recent.iter().position(|piece| ids.same(piece, probe)) {
-            for piece in self.recent.drain(..found) {
-                self.strays.insert((piece.start, piece.serial), piece);
+        match self.recent.iter().take(SEARCHED).position(suits) {
+            Some(found) => {
+                self.set_aside(found);
+                return self.recent.pop_front();
             }
-            return self.recent.pop_front();
+            None if self.recent.len() > SEARCHED => self.set_aside(self.recent.len()),
+            None => {}
         }
-        let key = self
-            .strays
-            .range((probe.start, 0)..=(probe.start, u64::MAX))
-            .find(|(_, piece)| ids.same(piece, probe))
-            .map(|(&key, _)| key)?;
+        let (from, to) = ((probe.start, mark(probe), 0), (probe.start, mark(probe), u64::MAX));
+        let key = self.strays.range(from..=to).find(|(_, piece)| suits(piece)).map(|(&key, _)| key)?;
         self.strays.remove(&key)
+    }
+
+    /// Sorts the first `count` pieces in order among those that were overtaken.
+    fn set_aside(&mut self, count: usize) {
+        self.strays.extend(self.recent.drain(..count).map(|piece| (stray_key(&piece), piece)));
     }
 
     /// Takes out a waiting data piece that shares octets with `probe` and can be the same transmission cut
@@ -104,8 +142,12 @@ impl Side {
         if probe.start >= self.highest_end {
             return None;
         }
+        if self.recent.len() > SEARCHED {
+            self.set_aside(self.recent.len());
+        }
         let suits = |piece: &Piece| ids.recut(piece, probe);
-        let key = self.strays.range(..(probe.end(), 0)).find(|(_, piece)| suits(piece)).map(|(&key, _)| key);
+        let overlapping = (probe.start - self.longest, 0, 0)..(probe.end(), 0, 0);
+        let key = self.strays.range(overlapping).find(|(_, piece)| suits(piece)).map(|(&key, _)| key);
         let place = self
             .recent
             .iter()
@@ -128,7 +170,7 @@ impl Side {
             due.extend(self.recent.pop_front());
         }
         if !self.strays.is_empty() {
-            let keys: Vec<_> =
+            let keys: Vec<StrayKey> =
                 self.strays.iter().filter(|(_, piece)| piece.at <= until).map(|(&key, _)| key).collect();
             due.extend(keys.iter().filter_map(|key| self.strays.remove(key)));
         }
@@ -145,6 +187,7 @@ impl Side {
                 && piece.start < than.end()
                 && than.start < piece.end()
         };
-        self.recent.iter().any(suits) || self.strays.values().any(suits)
+        let overlapping = (than.start - self.longest, 0, 0)..(than.end(), 0, 0);
+        self.recent.iter().any(suits) || self.strays.range(overlapping).any(|(_, piece)| suits(piece))
     }
 }

@@ -99,9 +99,7 @@ fn describe_point(point: &crate::point::Point) -> CapturePointReport {
 /// Frames that gave no record, and sightings of packets that were already seen on another interface.
 fn skipped(point: &crate::point::Point) -> BTreeMap<String, u64> {
     let mut skipped = point.stats.skipped.clone();
-    if let Some(repeats) =
-        point.sightings.as_ref().map(|sightings| sightings.set_aside).filter(|&count| count > 0)
-    {
+    if let Some(repeats) = Some(point.sightings.set_aside).filter(|&count| count > 0) {
         skipped.insert("seen on another interface".to_owned(), repeats);
     }
     skipped

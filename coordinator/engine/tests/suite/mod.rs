@@ -9,6 +9,7 @@ mod host;
 mod judge;
 mod losses;
 mod offload;
+mod once_wrong;
 mod resets;
 mod rng;
 mod sim;
