@@ -65,9 +65,10 @@ fn not_here(text: &str) -> String {
                 its first process, as netns:/proc/PID/ns/net (docker inspect -f '{{.State.Pid}}' NAME)"
             .to_owned();
     }
-    "this version has no agents and no remote hosts; use local[:IFACE] or netns:NAME[:IFACE], or capture there \
-     with tcpdump and use `correlate analyze`"
-        .to_owned()
+    format!(
+        "this version has no agents and no remote hosts; an interface of this host is local:{text}, a namespace \
+         netns:{text}; of another host capture with tcpdump there and use `correlate analyze`"
+    )
 }
 
 impl fmt::Display for Host {

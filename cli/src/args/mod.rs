@@ -10,6 +10,7 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod run;
 mod shared;
+mod similar;
 
 pub(crate) use analyze::{AnalyzeArgs, Vouch};
 #[cfg(target_os = "linux")]
@@ -19,6 +20,8 @@ pub(crate) use host::Host;
 #[cfg(target_os = "linux")]
 pub(crate) use run::RunArgs;
 pub(crate) use shared::{FilterArgs, Format, OutputArgs, VerdictArgs};
+#[cfg(target_os = "linux")]
+pub(crate) use similar::similar;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use correlate_proto::report::Code;
@@ -32,7 +35,7 @@ Exit status:
   3  inconclusive: the evidence does not carry a verdict; the report says why
 
 Start here:
-  correlate demo syn-ack-lost                          a broken path on this machine, and the verdict
+  correlate demo syn-ack-lost                          a broken path on this machine, judged
   correlate analyze --client a.pcap --server b.pcap    two captures that you already have
   correlate explain syn-ack-lost                       what a finding means and what to do next";
 

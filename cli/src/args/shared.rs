@@ -1,5 +1,6 @@
 //! Arguments that several commands take.
 
+use super::similar::similar;
 use crate::exit::FailOn;
 use clap::{Args, ValueEnum};
 use correlate_proto::report::Code;
@@ -82,14 +83,9 @@ impl FilterArgs {
 /// Reads the code of a finding; the error names what comes close.
 pub(super) fn code(name: &str) -> Result<Code, String> {
     Code::from_name(name).ok_or_else(|| {
-        let close: Vec<&str> = Code::ALL
-            .iter()
-            .map(|code| code.name())
-            .filter(|known| known.split('-').any(|part| part.len() > 2 && name.contains(part)))
-            .collect();
-        if close.is_empty() {
-            return "no finding has that code; `correlate explain` lists them all".to_owned();
+        match similar(name, Code::ALL.iter().map(|code| code.name())).as_slice() {
+            [] => "no finding has that code; `correlate explain` lists them all".to_owned(),
+            close => format!("no finding has that code; did you mean {}?", close.join(" or ")),
         }
-        format!("no finding has that code; did you mean {}?", close.join(" or "))
     })
 }

@@ -5,7 +5,7 @@ mod narrate;
 mod play;
 mod workdir;
 
-use crate::args::{ColorChoice, DemoArgs};
+use crate::args::{ColorChoice, DemoArgs, similar};
 use crate::error::CliError;
 use crate::exit::{ExitStatus, FailOn, judge};
 use crate::output;
@@ -75,7 +75,13 @@ fn keep(report: &Report, outcome: &Outcome, folder: &Path) -> Result<(), CliErro
 }
 
 fn unknown(name: &str) -> CliError {
-    CliError::new(format!("no scenario has that name: {name}")).hint("`correlate demo --list` shows them all")
+    let scenarios = correlate_lab::catalogue();
+    let close = similar(name, scenarios.iter().map(|scenario| scenario.name));
+    let hint = match close.as_slice() {
+        [] => "`correlate demo --list` shows them all".to_owned(),
+        close => format!("did you mean {}? `correlate demo --list` shows them all", close.join(" or ")),
+    };
+    CliError::new(format!("no scenario has that name: {name}")).hint(hint)
 }
 
 fn failed(error: &LabError) -> CliError {

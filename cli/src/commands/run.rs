@@ -81,8 +81,8 @@ fn hosts(args: &RunArgs) -> Vec<(String, Role, Host)> {
 
 fn options(args: &RunArgs, hosts: &[(String, Role, Host)]) -> SessionOptions {
     let own = |role: Role| match role {
-        Role::Client => args.filter.client_filter.clone(),
-        Role::Server => args.filter.server_filter.clone(),
+        Role::Client => Some(args.filter.client()),
+        Role::Server => Some(args.filter.server()),
         Role::Via => None,
     };
     let points = hosts.iter().map(|(name, role, host)| PointSpec {
@@ -97,7 +97,7 @@ fn options(args: &RunArgs, hosts: &[(String, Role, Host)]) -> SessionOptions {
         id: session_id(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         points: points.collect(),
-        filter: args.filter.joined(),
+        filter: args.filter.described(),
         snaplen: args.snaplen.unwrap_or(0),
         count: args.count,
         duration: args.duration,

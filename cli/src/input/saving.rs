@@ -106,3 +106,47 @@ impl Drop for Saving {
 fn failed(error: &RecordingError) -> CliError {
     CliError::remedied(&error.to_string(), "check the directory of the file that --save names")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use correlate_coordinator::replay;
+    use correlate_proto::{CaptureKind, CapturePoint, Role, Span};
+    use std::fs;
+
+    fn point() -> RecordedPoint {
+        let point = CapturePoint {
+            id: CapturePointId(0),
+            role: Role::Client,
+            host: "a.pcap".into(),
+            kind: CaptureKind::File,
+            interfaces: Vec::new(),
+            link_type: "EN10MB".into(),
+            vouched: false,
+        };
+        RecordedPoint { point, rough_offset: Span(0), began: Timestamp::from_ns(0) }
+    }
+
+    #[test]
+    fn half_a_session_is_removed_and_a_whole_one_is_one_plain_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("session");
+        let count = || fs::read_dir(dir.path()).expect("a directory").count();
+        let begun = || {
+            let mut saving = Saving::create(&path, &SessionMeta::default(), &[point()]).expect("a new file");
+            saving.records(CapturePointId(0), &[], None).expect("room");
+            saving.ended(CapturePointId(0), &PointStats::default()).expect("room");
+            saving
+        };
+        let half = begun();
+        assert!(count() > 0);
+        drop(half);
+        assert_eq!(count(), 0);
+        begun().finish(&crate::render::sample::report()).expect("room");
+        assert_eq!(count(), 1);
+        assert_eq!(replay(&path).expect("a session").capture_points.len(), 1);
+        let again = Saving::create(&path, &SessionMeta::default(), &[]).expect_err("it exists");
+        assert!(again.to_string().contains("exists\nhint: "), "{again}");
+        assert_eq!(count(), 1, "what was there stays");
+    }
+}

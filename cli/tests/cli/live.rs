@@ -1,8 +1,10 @@
 //! Live sessions on the loopback interface of this machine, through the built program.
 
-use super::support::correlate;
+use super::support::{correlate, stderr_of};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const BOTH: [&str; 5] = ["run", "--client", "local:lo", "--server", "local:lo"];
 
@@ -34,9 +36,7 @@ fn a_command_runs_while_capturing_and_its_status_is_kept_apart() {
     assert_eq!(report["session"]["command"]["argv"][0], "sh");
     let shown = correlate(&["show", saved, "--format", "json"]);
     assert_eq!(shown.status, Some(3), "{shown:?}");
-    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
-    assert_eq!(shown["verdict"], report["verdict"]);
-    assert_eq!(shown["capture_points"], report["capture_points"]);
+    assert_eq!(shown.stdout, ran.stdout, "what no packet tells is kept too");
 }
 
 #[test]
@@ -52,23 +52,49 @@ fn a_command_that_cannot_start_and_an_interface_that_is_not_there_are_errors() {
     assert!(ran.stderr.contains("nope0"), "{ran:?}");
 }
 
-/// A session without end, once it captures.
-fn endless() -> (Child, BufReader<std::process::ChildStderr>) {
+/// A session on the loopback interface, once it captures. It ends by itself if nothing else ends it.
+fn capturing(args: &[&str]) -> (Child, BufReader<ChildStderr>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_correlate"))
         .args(BOTH)
-        .args(["port", "1"])
+        .args(["--duration", "60s"])
+        .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    while !line.contains("capturing at") {
-        line.clear();
-        assert!(stderr.read_line(&mut line).expect("text") > 0, "it ended before it captured");
-    }
+    until(&mut stderr, "capturing at");
     (child, stderr)
+}
+
+/// Reads until a line has these words.
+fn until(stderr: &mut impl BufRead, words: &str) {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(stderr.read_line(&mut line).expect("text") > 0, "it ended before it said: {words}");
+    }
+}
+
+/// A port of the loopback address where nobody listens, with a connection to it refused.
+fn refused() -> impl Fn() -> u16 {
+    let port =
+        || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map(|at| at.port());
+    let port = port().expect("a free port");
+    move || {
+        TcpStream::connect(("127.0.0.1", port)).expect_err("nobody listens");
+        port
+    }
+}
+
+/// What it wrote after it was told to end, and its status.
+fn ended(mut child: Child, mut stderr: impl Read) -> (Option<i32>, String, String) {
+    let (mut report, mut rest) = (String::new(), String::new());
+    child.stdout.take().expect("a pipe").read_to_string(&mut report).expect("text");
+    let status = child.wait().expect("it ends").code();
+    stderr.read_to_string(&mut rest).expect("text");
+    (status, report, rest)
 }
 
 fn interrupt(child: &Child) {
@@ -81,13 +107,82 @@ fn an_interrupt_ends_in_order_with_a_verdict() {
     if !may_capture() {
         return;
     }
-    let (mut child, mut stderr) = endless();
+    let (child, stderr) = capturing(&["port", "1"]);
     interrupt(&child);
-    let mut report = String::new();
-    child.stdout.take().expect("a pipe").read_to_string(&mut report).expect("text");
-    let status = child.wait().expect("it ends").code();
-    let mut rest = String::new();
-    stderr.read_to_string(&mut rest).expect("text");
+    let (status, report, rest) = ended(child, stderr);
     assert_eq!(status, Some(3), "{rest} {report}");
     assert!(rest.contains("Ctrl-C again aborts") && report.starts_with("INCONCLUSIVE"), "{rest} {report}");
+}
+
+#[test]
+fn a_second_interrupt_aborts_without_a_verdict_and_ends_the_command() {
+    if !may_capture() {
+        return;
+    }
+    let began = Instant::now();
+    let (child, mut stderr) = capturing(&["port", "1", "--", "sleep", "60"]);
+    interrupt(&child);
+    // The command still runs, so the session cannot be over between the two.
+    until(&mut stderr, "Ctrl-C again aborts");
+    interrupt(&child);
+    let (status, report, rest) = ended(child, stderr);
+    assert_eq!((status, report.as_str()), (Some(130), ""), "{rest}");
+    assert!(rest.contains("aborted: no verdict"), "{rest}");
+    // The command has the same standard output: that has come to its end only with the command.
+    assert!(began.elapsed() < Duration::from_secs(30), "the command outlives its session");
+}
+
+#[test]
+fn a_finding_is_announced_while_the_session_runs() {
+    if !may_capture() {
+        return;
+    }
+    let refused = refused();
+    let (child, mut stderr) = capturing(&["--format", "json"]);
+    let port = refused();
+    until(&mut stderr, "connection-refused");
+    // Nothing has ended it yet: only now it is told to.
+    interrupt(&child);
+    let (status, report, rest) = ended(child, stderr);
+    assert_eq!(status, Some(1), "{rest} {report}");
+    assert!(rest.contains("Ctrl-C again aborts"), "it was over before it was interrupted: {rest}");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    assert!(findings.iter().any(|finding| finding["code"] == "connection-refused"), "{port}: {report}");
+}
+
+#[test]
+fn a_count_of_packets_ends_the_session() {
+    if !may_capture() {
+        return;
+    }
+    let refused = refused();
+    let filter = format!("port {}", refused());
+    // A SYN and its RST.
+    let (child, stderr) = capturing(&["--count", "2", "--format", "json", &filter]);
+    refused();
+    let (status, report, rest) = ended(child, stderr);
+    assert_eq!(status, Some(1), "{rest} {report}");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["findings"][0]["code"], "connection-refused", "{report}");
+    assert_eq!(report["session"]["filter"], filter.as_str());
+}
+
+#[test]
+fn a_time_ends_the_session() {
+    if !may_capture() {
+        return;
+    }
+    let ran = correlate(&[BOTH.as_slice(), &["--duration", "300ms", "port", "1"]].concat());
+    assert_eq!(ran.status, Some(3), "{ran:?}");
+    assert!(ran.stdout.contains("not-captured") && ran.stdout.contains("next: "), "{ran:?}");
+}
+
+#[test]
+fn a_namespace_that_is_not_there_is_an_error_with_a_remedy() {
+    if !may_capture() {
+        return;
+    }
+    let stderr = stderr_of(&["run", "--client", "netns:no-such", "--server", "local", "--duration", "1s"]);
+    assert!(stderr.contains("no-such") && stderr.contains("\nhint: "), "{stderr}");
 }

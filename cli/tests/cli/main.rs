@@ -2,7 +2,10 @@
 
 #[cfg(target_os = "linux")]
 mod live;
+mod saved;
 mod support;
+#[cfg(target_os = "linux")]
+mod unprivileged;
 
 use std::fs;
 use support::{
@@ -117,6 +120,31 @@ fn a_reader_that_goes_away_is_no_error() {
     for args in [["explain", "syn-lost"].as_slice(), &["man"]] {
         let Ran { status, stderr, .. } = correlate_to_closed_pipe(args);
         assert_eq!((status, stderr.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn a_report_that_nobody_reads_to_its_end_keeps_its_status() {
+    let files = lost_syn_ack();
+    let [client, server] = files.paths();
+    let Ran { status, stderr, .. } =
+        correlate_to_closed_pipe(&["analyze", "--client", client, "--server", server]);
+    assert_eq!((status, stderr.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn a_name_with_a_wrong_letter_is_understood() {
+    for (args, meant) in [
+        (["explain", "synack-lost"].as_slice(), "did you mean syn-ack-lost?"),
+        (&["explain", "packetloss"], "did you mean packet-loss?"),
+        (&["explain", "no-such-code"], "lists them all"),
+        #[cfg(target_os = "linux")]
+        (&["demo", "syn-ack-los"], "did you mean syn-ack-lost?"),
+        #[cfg(target_os = "linux")]
+        (&["run", "--client", "eth0", "--server", "local"], "local:eth0"),
+    ] {
+        let stderr = stderr_of(args);
+        assert!(stderr.contains(meant), "{stderr}");
     }
 }
 

@@ -20,7 +20,8 @@ fn program() -> Command {
     command
 }
 
-fn ran(output: &Output) -> Ran {
+/// What a finished program gave.
+pub(crate) fn ran(output: &Output) -> Ran {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the program writes UTF-8");
     Ran { status: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }

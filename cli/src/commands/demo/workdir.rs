@@ -21,7 +21,7 @@ impl Workdir {
         let made = if passing { std::fs::create_dir(&path) } else { std::fs::create_dir_all(&path) };
         made.map_err(|error| {
             CliError::new(format!("cannot make the directory {}: {error}", path.display()))
-                .hint("name a directory that you may write to with --keep")
+                .hint("name a directory that you may write to with --keep, or in TMPDIR")
         })?;
         Ok(Self { path, passing })
     }
