@@ -34,7 +34,7 @@ pub struct SessionHandle {
     mailbox: Mailbox,
     outcome: oneshot::Receiver<Result<Outcome, Failure>>,
     /// Its drop is the abort.
-    _alive: oneshot::Sender<()>,
+    alive: oneshot::Sender<()>,
 }
 
 impl SessionHandle {
@@ -45,7 +45,7 @@ impl SessionHandle {
         outcome: oneshot::Receiver<Result<Outcome, Failure>>,
         alive: oneshot::Sender<()>,
     ) -> Self {
-        Self { events, progress, mailbox, outcome, _alive: alive }
+        Self { events, progress, mailbox, outcome, alive }
     }
 
     /// The next event; `None` once the session is over.
@@ -65,6 +65,13 @@ impl SessionHandle {
         let _ = self.mailbox.send(Message::Stop).await;
     }
 
+    /// Ends the session at once and without a report, and waits until it has let go of its files.
+    pub async fn abort(self) {
+        drop(self.alive);
+        // That it failed is what was asked.
+        let _ = self.outcome.await;
+    }
+
     /// Waits for the session to come to its end, by itself or because it was stopped.
     pub async fn outcome(self) -> Result<Outcome, Failure> {
         let gone = || Failure {
@@ -72,7 +79,9 @@ impl SessionHandle {
             reason: "the session's task is gone".to_owned(),
             remedy: "report this: it is a defect of correlate".to_owned(),
         };
-        self.outcome.await.unwrap_or_else(|_| Err(gone()))
+        let outcome = self.outcome.await.unwrap_or_else(|_| Err(gone()));
+        drop(self.alive);
+        outcome
     }
 
     /// Stops the session and waits for its outcome.
