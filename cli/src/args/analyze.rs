@@ -13,9 +13,10 @@ Examples:
   correlate analyze --client a.pcap --server b1.pcap --server b2.pcap    a service with two backends
   tcpdump -r b.pcap -w - port 443 | correlate analyze --client a.pcap --server -
   correlate analyze --client a.pcap --server b.pcap --format json -o report.json --fail-on warning
+  correlate analyze --client a.pcap --server b.pcap --save incident.correlate
 
-A file covers the time from its first frame to its last, and silence outside is no evidence. If you know that a
-capture ran all the time, say so with --vouch.")]
+A file covers the time from its first frame to its last, and silence outside is no evidence. If you know that \
+a capture ran all the time, say so with --vouch.")]
 pub(crate) struct AnalyzeArgs {
     /// Capture file of the client host, `-` for standard input (repeatable)
     #[arg(long, required = true, value_name = "FILE")]

@@ -10,13 +10,14 @@ use std::path::PathBuf;
 Examples:
   correlate demo --list
   correlate demo syn-ack-lost
-  correlate demo packet-loss --seed 7 --keep /tmp/lab
+  correlate demo loss-bursty --seed 7 --keep /tmp/lab
 
-The packets are real: two hosts and a device between them, in network namespaces that vanish afterwards. It needs
-no root where the kernel lets users make namespaces.
+The packets are real: two hosts and a device between them, in network namespaces that vanish afterwards. It \
+needs no root where the kernel lets users make namespaces. Both hosts are captured live, as `correlate run` \
+does; where a broken capture is what a scenario is about, the lab's own captures are analysed.
 
-Exit status: 0 if correlate found what the scenario planted and blamed nothing else, 1 if it was wrong, 2 if the
-lab could not be built.")]
+Exit status: 0 if correlate found what the scenario planted and blamed nothing else, 1 if it was wrong, 2 if \
+the lab could not be built.")]
 pub(crate) struct DemoArgs {
     /// The scenario
     #[arg(required_unless_present = "list")]

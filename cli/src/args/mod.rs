@@ -44,8 +44,9 @@ Start here:
 #[command(name = "correlate", version, propagate_version = true, after_help = AFTER, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// Colour the text
+    /// Colour the text: always, never, or on a terminal unless `NO_COLOR` is set (auto)
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(hide_possible_values = true, display_order = 900)]
     pub(crate) color: ColorChoice,
     /// What to do.
     #[command(subcommand)]

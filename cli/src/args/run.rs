@@ -13,12 +13,12 @@ Examples:
   correlate run --client local:eth0 --server netns:db:veth1 port 5432
   correlate run --client netns:web --server netns:db port 5432 --fail-on error -- ./run-tests
 
-HOST is local[:INTERFACE] or netns:NAME[:INTERFACE]; NAME is a name of `ip netns` or a path such as
+HOST is local[:INTERFACE] or netns:NAME[:INTERFACE]; NAME is a name of `ip netns` or a path such as \
 /proc/1234/ns/net.
 
-Without --duration, --count or a command it runs until Ctrl-C, which ends it in order: stop the captures, take in
-what is left, judge. A second Ctrl-C aborts with status 130. The command's own exit status is written in the
-report and kept apart from the verdict.")]
+Without --duration, --count or a command it runs until Ctrl-C, which ends it in order: stop the captures, take \
+in what is left, judge. A second Ctrl-C aborts with status 130. The command's own exit status is written in \
+the report and kept apart from the verdict.")]
 pub(crate) struct RunArgs {
     /// The client host (repeatable)
     #[arg(long, required = true, value_name = "HOST", value_parser = Host::parse)]

@@ -77,3 +77,48 @@ fn every_command_shows_an_example_where_it_takes_arguments() {
         assert!(!takes || help.contains("Example"), "{}", command.get_name());
     }
 }
+
+/// The examples of a help text: words, without what is said behind them.
+fn examples(help: &str) -> Vec<Vec<String>> {
+    let lines = help.lines().filter_map(|line| line.split("  correlate ").nth(1));
+    let words = |line: &str| {
+        let typed = line.split("    ").next().unwrap_or_default();
+        let shell = typed.find(['|', '>']).map_or(typed, |end| &typed[..end]);
+        shell.split_whitespace().map(str::to_owned).collect()
+    };
+    lines.map(words).collect()
+}
+
+#[test]
+fn every_example_of_the_help_works() {
+    let mut command = Cli::command();
+    let mut helps: Vec<String> = vec![command.render_long_help().to_string()];
+    helps.extend(command.get_subcommands_mut().map(|sub| sub.render_long_help().to_string()));
+    let examples: Vec<Vec<String>> = helps.iter().flat_map(|help| examples(help)).collect();
+    assert!(examples.len() > 15, "{examples:?}");
+    for words in examples {
+        let line = format!("correlate {}", words.join(" "));
+        let parsed = parse(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        if let Command::Demo(DemoArgs { scenario: Some(name), .. }) = parsed {
+            assert!(correlate_lab::find(&name).is_some(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_help_breaks_no_line_in_mid_sentence() {
+    let mut command = Cli::command();
+    let mut helps: Vec<String> = vec![command.render_long_help().to_string()];
+    helps.extend(command.get_subcommands_mut().map(|sub| sub.render_long_help().to_string()));
+    for help in helps {
+        // A line that goes on below is long enough that the next word had no room.
+        for pair in help.lines().collect::<Vec<_>>().windows(2) {
+            let [line, next] = pair else { continue };
+            let prose = |line: &str| line.starts_with(char::is_alphabetic);
+            if prose(line) && prose(next) && !line.ends_with(':') {
+                let word = next.split_whitespace().next().unwrap_or_default();
+                assert!(line.chars().count() + 1 + word.chars().count() > 100, "{line}\n{next}");
+            }
+        }
+    }
+}

@@ -6,6 +6,8 @@ use crate::error::CliError;
 use correlate_coordinator::{Failure, Outcome, SessionEvent, SessionHandle};
 use std::time::Duration;
 
+/// How long a session that is aborted may take to clean up.
+const ABORT_WITHIN: Duration = Duration::from_secs(2);
 /// How often the status is renewed.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -49,12 +51,18 @@ pub(super) async fn drive(
         match woke {
             Woke::Event(None) => over = true,
             Woke::Event(Some(event)) => {
-                if let (SessionEvent::Started(_), Some(work)) = (&*event, work.as_deref_mut()) {
-                    work.start()?;
+                if let (SessionEvent::Started(_), Some(work)) = (&*event, work.as_deref_mut())
+                    && let Err(error) = work.start()
+                {
+                    abort(session).await;
+                    return Err(error);
                 }
                 status.event(&event);
             }
-            Woke::Interrupt if interrupted => return Ok(Ended::Aborted),
+            Woke::Interrupt if interrupted => {
+                abort(session).await;
+                return Ok(Ended::Aborted);
+            }
             Woke::Interrupt => {
                 interrupted = true;
                 status.line("stopping: captures end, what is left is taken in; Ctrl-C again aborts");
@@ -66,6 +74,11 @@ pub(super) async fn drive(
     }
     status.clear();
     session.outcome().await.map(|outcome| Ended::InOrder(Box::new(outcome))).map_err(failed)
+}
+
+/// Ends the session without a verdict. What it does not let go of in time, the end of this process takes.
+async fn abort(session: SessionHandle) {
+    let _ = tokio::time::timeout(ABORT_WITHIN, session.abort()).await;
 }
 
 async fn work_ended(work: Option<&mut Work>) {

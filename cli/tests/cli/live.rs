@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 const BOTH: [&str; 5] = ["run", "--client", "local:lo", "--server", "local:lo"];
 
@@ -52,28 +53,57 @@ fn a_command_that_cannot_start_and_an_interface_that_is_not_there_are_errors() {
     assert!(ran.stderr.contains("nope0"), "{ran:?}");
 }
 
-/// A session on the loopback interface, once it captures. It ends by itself if nothing else ends it.
-fn capturing(args: &[&str]) -> (Child, BufReader<ChildStderr>) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_correlate"))
-        .args(BOTH)
-        .args(["--duration", "60s"])
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-    until(&mut stderr, "capturing at");
-    (child, stderr)
+/// A running session on the loopback interface.
+struct Session {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    temporary: TempDir,
 }
 
-/// Reads until a line has these words.
-fn until(stderr: &mut impl BufRead, words: &str) {
-    let mut line = String::new();
-    while !line.contains(words) {
-        line.clear();
-        assert!(stderr.read_line(&mut line).expect("text") > 0, "it ended before it said: {words}");
+impl Session {
+    /// A session, once it captures. It ends by itself if nothing else ends it.
+    fn start(args: &[&str]) -> Self {
+        let temporary = tempfile::tempdir().expect("a directory");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_correlate"))
+            .args(BOTH)
+            .args(["--duration", "60s"])
+            .args(args)
+            .env("TMPDIR", temporary.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut session = Self { child, stderr, temporary };
+        session.until("capturing at");
+        session
+    }
+
+    /// Reads until a line of standard error has these words.
+    fn until(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            let read = self.stderr.read_line(&mut line).expect("text");
+            assert!(read > 0, "it ended before it said: {words}");
+        }
+    }
+
+    fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
+    }
+
+    /// Waits for its end; its status, its report, and what it said last. It leaves nothing behind.
+    fn ended(mut self) -> (Option<i32>, String, String) {
+        let (mut report, mut rest) = (String::new(), String::new());
+        self.child.stdout.take().expect("a pipe").read_to_string(&mut report).expect("text");
+        let status = self.child.wait().expect("it ends").code();
+        self.stderr.read_to_string(&mut rest).expect("text");
+        let left = std::fs::read_dir(self.temporary.path()).expect("a directory").count();
+        assert_eq!(left, 0, "temporary files are left: {rest}");
+        (status, report, rest)
     }
 }
 
@@ -88,28 +118,14 @@ fn refused() -> impl Fn() -> u16 {
     }
 }
 
-/// What it wrote after it was told to end, and its status.
-fn ended(mut child: Child, mut stderr: impl Read) -> (Option<i32>, String, String) {
-    let (mut report, mut rest) = (String::new(), String::new());
-    child.stdout.take().expect("a pipe").read_to_string(&mut report).expect("text");
-    let status = child.wait().expect("it ends").code();
-    stderr.read_to_string(&mut rest).expect("text");
-    (status, report, rest)
-}
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
-}
-
 #[test]
 fn an_interrupt_ends_in_order_with_a_verdict() {
     if !may_capture() {
         return;
     }
-    let (child, stderr) = capturing(&["port", "1"]);
-    interrupt(&child);
-    let (status, report, rest) = ended(child, stderr);
+    let session = Session::start(&["port", "1"]);
+    session.interrupt();
+    let (status, report, rest) = session.ended();
     assert_eq!(status, Some(3), "{rest} {report}");
     assert!(rest.contains("Ctrl-C again aborts") && report.starts_with("INCONCLUSIVE"), "{rest} {report}");
 }
@@ -120,12 +136,12 @@ fn a_second_interrupt_aborts_without_a_verdict_and_ends_the_command() {
         return;
     }
     let began = Instant::now();
-    let (child, mut stderr) = capturing(&["port", "1", "--", "sleep", "60"]);
-    interrupt(&child);
+    let mut session = Session::start(&["port", "1", "--", "sleep", "60"]);
+    session.interrupt();
     // The command still runs, so the session cannot be over between the two.
-    until(&mut stderr, "Ctrl-C again aborts");
-    interrupt(&child);
-    let (status, report, rest) = ended(child, stderr);
+    session.until("Ctrl-C again aborts");
+    session.interrupt();
+    let (status, report, rest) = session.ended();
     assert_eq!((status, report.as_str()), (Some(130), ""), "{rest}");
     assert!(rest.contains("aborted: no verdict"), "{rest}");
     // The command has the same standard output: that has come to its end only with the command.
@@ -138,12 +154,12 @@ fn a_finding_is_announced_while_the_session_runs() {
         return;
     }
     let refused = refused();
-    let (child, mut stderr) = capturing(&["--format", "json"]);
+    let mut session = Session::start(&["--format", "json"]);
     let port = refused();
-    until(&mut stderr, "connection-refused");
+    session.until("connection-refused");
     // Nothing has ended it yet: only now it is told to.
-    interrupt(&child);
-    let (status, report, rest) = ended(child, stderr);
+    session.interrupt();
+    let (status, report, rest) = session.ended();
     assert_eq!(status, Some(1), "{rest} {report}");
     assert!(rest.contains("Ctrl-C again aborts"), "it was over before it was interrupted: {rest}");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
@@ -159,9 +175,9 @@ fn a_count_of_packets_ends_the_session() {
     let refused = refused();
     let filter = format!("port {}", refused());
     // A SYN and its RST.
-    let (child, stderr) = capturing(&["--count", "2", "--format", "json", &filter]);
+    let session = Session::start(&["--count", "2", "--format", "json", &filter]);
     refused();
-    let (status, report, rest) = ended(child, stderr);
+    let (status, report, rest) = session.ended();
     assert_eq!(status, Some(1), "{rest} {report}");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["findings"][0]["code"], "connection-refused", "{report}");

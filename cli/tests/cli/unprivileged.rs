@@ -26,7 +26,9 @@ impl Nobody {
         let open = |path: &std::path::Path| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("own files");
         };
-        std::fs::copy(env!("CARGO_BIN_EXE_correlate"), &program).expect("a copy");
+        // By another process: a program that is open for writing here, and so in what other tests start, is busy.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_correlate")).arg(&program).status();
+        assert!(copied.expect("cp runs").success());
         std::fs::create_dir(&home).expect("a directory");
         [dir.path(), &program, &home].into_iter().for_each(open);
         if let Err(error) = std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)) {
