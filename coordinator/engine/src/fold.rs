@@ -4,7 +4,7 @@
 //! ends, when all is known about the captures.
 
 use crate::connection::Connection;
-use crate::findings::{Symptom, judge, size_limit};
+use crate::findings::{Symptom, judge, shared_size_limit, size_limit};
 use crate::flow::Flow;
 use crate::point::Window;
 use crate::report::{Outcome, describe_connection};
@@ -133,6 +133,15 @@ impl Session {
         }
     }
 
+    /// Learns which sizes the path does not carry from what connections show together.
+    fn learn_shared_size_limits(&mut self) {
+        for direction in Direction::BOTH {
+            if self.size_limits[direction.index()].is_none() {
+                self.size_limits[direction.index()] = shared_size_limit(self, direction);
+            }
+        }
+    }
+
     /// Notes a SYN that only one end's capture shows.
     fn note_orphan(&mut self, connection: &Connection) {
         if connection.is_paired() {
@@ -155,6 +164,7 @@ impl Session {
             }
             self.connections[index] = taken;
         }
+        self.learn_shared_size_limits();
         let mut left: Vec<u32> = (0u32..).take(self.connections.len()).collect();
         left.retain(|&index| self.connections[index as usize].is_some());
         left.sort_by_key(|&index| {

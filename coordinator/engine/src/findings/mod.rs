@@ -19,7 +19,7 @@ mod wording;
 pub(crate) use capture::{clock_findings, point_findings};
 pub(crate) use gather::Symptoms;
 pub(crate) use loss::{PathTotals, loss_findings};
-pub(crate) use mtu::{SizeLimit, size_limit};
+pub(crate) use mtu::{SizeLimit, shared_size_limit, size_limit};
 pub(crate) use symptom::{Explained, Symptom};
 use symptom::{Facts, Sighting};
 pub(crate) use view::View;

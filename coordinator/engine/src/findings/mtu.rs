@@ -3,6 +3,7 @@
 use super::view::path_of;
 use super::{Facts, Sighting, Symptom, View};
 use crate::connection::{Connection, LostRange, PacketRef, Tally};
+use crate::session::Session;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, IcmpTooBig, Severity};
 use correlate_proto::{Direction, IcmpKind};
 
@@ -16,6 +17,9 @@ const SAME_BURST_NS: i64 = 50_000_000;
 /// A packet of that burst speaks for a limit of size only if it is of a size near one. 576 octets is what every
 /// IPv4 host must take (RFC 1122 §3.3.2).
 const LEAST_SIZE_BESIDE: u32 = 576;
+
+/// How many connections that lose are compared with all others; one that shows the limit is enough.
+const MAX_COMPARED: usize = 64;
 
 /// Checks both directions.
 pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
@@ -47,6 +51,33 @@ pub(crate) fn size_limit(connection: &Connection, direction: Direction) -> Optio
     })
 }
 
+/// The limit that connections prove together: while one lost a size again and again, smaller packets of others
+/// passed, and none as large.
+pub(crate) fn shared_size_limit(session: &Session, direction: Direction) -> Option<SizeLimit> {
+    let tallies = || {
+        let paired = session.connections.iter().flatten().filter(|connection| connection.is_paired());
+        paired.filter_map(|connection| {
+            let sender = connection.sender(direction)?.point;
+            Some((sender, &connection.hops.first()?.tallies[direction.index()]))
+        })
+    };
+    let repeated = tallies().filter_map(|(sender, tally)| Some((sender, lost_again_and_again(tally)?.1)));
+    repeated.take(MAX_COMPARED).find_map(|(sender, range)| {
+        let passed = tallies().filter(|&(other, _)| other == sender).flat_map(|(_, tally)| tally.sizes());
+        let meanwhile =
+            passed.filter(|seen| seen.sent_within(range.first_at, range.last_at)).map(|seen| seen.ip_len);
+        let largest_delivered = meanwhile.max()?;
+        (largest_delivered < range.ip_len)
+            .then_some(SizeLimit { largest_delivered, smallest_lost: range.ip_len })
+    })
+}
+
+/// The smallest range that was lost again and again, and where it starts.
+fn lost_again_and_again(tally: &Tally) -> Option<(i64, LostRange)> {
+    let often = tally.lost_ranges.iter().filter(|(_, range)| range.times >= LEAST_TIMES);
+    often.min_by_key(|(start, range)| (range.ip_len, **start)).map(|(&start, &range)| (start, range))
+}
+
 /// What shows that size is what matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
@@ -68,8 +99,7 @@ struct Bracket {
 }
 
 fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
-    let often = tally.lost_ranges.iter().filter(|(_, range)| range.times >= LEAST_TIMES);
-    let (&start, &range) = often.min_by_key(|(start, range)| (range.ip_len, **start))?;
+    let (start, range) = lost_again_and_again(tally)?;
     let smallest_lost = range.ip_len;
     let sizes = tally.sizes();
     if sizes.iter().any(|seen| seen.ip_len >= smallest_lost && seen.sent_within(range.first_at, i64::MAX)) {

@@ -146,7 +146,7 @@ fn a_packet_seen_on_two_interfaces_of_its_sender_is_no_loss() {
     Judge::until(talk.now + 4 * SEC).of_captures(captures).accuses_nobody();
 }
 
-/// A network card that gives all wire segments of a super-packet one IP ID (NETIF_F_TSO_MANGLEID).
+/// A network card that gives all wire segments of a super-packet one IP ID (`NETIF_F_TSO_MANGLEID`).
 #[test]
 fn segments_of_a_super_packet_that_share_their_ip_id_are_no_loss() {
     let mut sim = Sim::new(8);
@@ -187,7 +187,7 @@ fn a_bare_rst_that_a_lossy_capture_lacks_is_not_forged() {
         .iter()
         .filter_map(|r| match r {
             Record::Segment(s) if s.payload_len > 0 => Some(s.seq),
-            _ => None,
+            Record::Segment(_) | Record::IcmpError(_) => None,
         })
         .nth(7);
     let captures = without(captures, 1, |segment| segment.flags == RST || Some(segment.seq) == victim);
@@ -204,8 +204,7 @@ fn a_capture_that_ends_behind_a_repeated_syn_ack_proves_nothing() {
     let mut talk = Talk::new(&mut sim, 40_000, 0);
     talk.whole(&mut sim, 2, 2);
     let [client, server] = sim.captures();
-    let until =
-        client.iter().filter(|r| matches!(r, Record::Segment(s) if s.flags == SYN_ACK)).last().unwrap().at();
+    let until = client.iter().rfind(|r| matches!(r, Record::Segment(s) if s.flags == SYN_ACK)).unwrap().at();
     let client = client.into_iter().filter(|record| record.at() <= until).collect();
     let judge = Judge { coverage: [None, Some((-SEC, talk.now + 5 * SEC))], ..Judge::default() };
     judge.of_captures([client, server]).accuses_nobody();
