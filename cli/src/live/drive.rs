@@ -5,6 +5,7 @@ use super::work::Work;
 use crate::error::CliError;
 use correlate_coordinator::{Failure, Outcome, SessionEvent, SessionHandle};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a session that is aborted may take to clean up.
 const ABORT_WITHIN: Duration = Duration::from_secs(2);
@@ -39,12 +40,16 @@ pub(super) async fn drive(
 ) -> Result<Ended, CliError> {
     let mut ticks = tokio::time::interval(TICK);
     let progress = session.progress();
+    // One listener for all: between two of them an interrupt would be lost.
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| {
+        CliError::new(format!("cannot listen for Ctrl-C: {error}")).hint("raise the limit of open files")
+    })?;
     let mut interrupted = false;
     let mut over = false;
     while !over || work.as_ref().is_some_and(|work| work.is_running()) {
         let woke = tokio::select! {
             event = session.next_event(), if !over => Woke::Event(event.map(Box::new)),
-            _ = tokio::signal::ctrl_c() => Woke::Interrupt,
+            _ = interrupts.recv() => Woke::Interrupt,
             () = work_ended(work.as_deref_mut()) => Woke::WorkEnded,
             _ = ticks.tick() => Woke::Tick,
         };
