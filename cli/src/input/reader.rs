@@ -32,7 +32,7 @@ pub(crate) enum Delivery {
         records: Vec<Record>,
         /// Up to where the capture has been delivered with them.
         watermark: Option<Timestamp<Local>>,
-        /// The earliest stamp of any frame so far, whatever its protocol.
+        /// The earliest stamp of any frame up to the first delivery, whatever its protocol.
         began: Option<Timestamp<Local>>,
     },
     /// The capture is at its end; its counters.
@@ -95,14 +95,13 @@ fn read(
     deliver: &SyncSender<Result<Delivery, CaptureError>>,
     recycled: &Receiver<Vec<Record>>,
 ) {
+    let mut since = None;
     loop {
         let mut records = recycled.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH_RECORDS));
-        let delivery = match source.fill(&mut records) {
-            Ok(true) => Ok(Delivery::Records {
-                records,
-                watermark: source.watermark(),
-                began: began(&source.stats()),
-            }),
+        let filled = source.fill(&mut records);
+        since = since.or_else(|| began(&source.stats()));
+        let delivery = match filled {
+            Ok(true) => Ok(Delivery::Records { records, watermark: source.watermark(), began: since }),
             Ok(false) => Ok(Delivery::End(Box::new(source.stats()))),
             Err(error) => Err(error),
         };
