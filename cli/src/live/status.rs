@@ -1,7 +1,7 @@
 //! What is said on standard error while a session runs: findings when they are proven, and where it stands.
 
 use crate::output;
-use crate::render::{Style, headline};
+use crate::render::{Style, counted, headline};
 use correlate_coordinator::{EndCause, SessionEvent, SessionProgress};
 use correlate_proto::report::{Code, Finding, Location};
 use std::collections::BTreeSet;
@@ -105,10 +105,10 @@ impl Status {
 fn counts(names: &[String], progress: &SessionProgress) -> String {
     let points = names.iter().zip(&progress.points).map(|(name, point)| {
         let dropped = if point.dropped > 0 { format!(" ({} dropped)", point.dropped) } else { String::new() };
-        format!("{name}: {} packets{dropped}", point.packets)
+        format!("{name}: {}{dropped}", counted(point.packets, "packet"))
     });
     let points: Vec<String> = points.collect();
-    format!("{}  {} connections", points.join("  "), progress.connections)
+    format!("{}  {}", points.join("  "), counted(progress.connections, "connection"))
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
             SessionProgress { points: vec![point(5, 0), point(4, 2)], connections: 1, ..Default::default() };
         assert_eq!(
             counts(&["client".into(), "server".into()], &progress),
-            "client: 5 packets  server: 4 packets (2 dropped)  1 connections"
+            "client: 5 packets  server: 4 packets (2 dropped)  1 connection"
         );
     }
 }

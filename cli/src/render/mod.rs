@@ -16,6 +16,8 @@ mod words;
 #[cfg(target_os = "linux")]
 pub(crate) use finding::headline;
 pub(crate) use layout::{printable, wrap};
+#[cfg(target_os = "linux")]
+pub(crate) use number::counted;
 pub(crate) use style::Style;
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A count with its noun: `1 packet`, `2 packets`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
