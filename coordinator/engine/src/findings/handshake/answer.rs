@@ -1,0 +1,133 @@
+//! SYN-ACKs that were lost or ignored, and the last ACK.
+
+use super::super::view::{host_of, path_of};
+use super::super::{Facts, Sighting, Symptom, wording};
+use super::Handshake;
+use crate::point::Window;
+use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
+
+/// A host that takes a SYN-ACK for what it is acknowledges it at once; a capture that ends sooner than this proves
+/// nothing.
+const REACTS_WITHIN_NS: i64 = 250_000_000;
+
+impl Handshake<'_> {
+    /// SYN-ACKs left, none arrived.
+    pub(super) fn syn_ack_lost(&self) -> Option<Symptom> {
+        let responder = self.responder?;
+        let log = self.at_responder;
+        let reached = self.at_opener.syn_ack.count() > 0 || self.at_opener.ack.is_some() || log.ack.is_some();
+        if log.syn_ack.count() == 0 || reached {
+            return None;
+        }
+        let covered = log
+            .syn_ack
+            .iter()
+            .filter(|packet| self.view.would_arrive_in_cover(packet.at, responder, self.opener))
+            .count();
+        if covered == 0 {
+            return None;
+        }
+        // The opener asks again although an answer had time to arrive: its stack has not got it either.
+        let asked_again = log.syn.count() > 1 || self.at_opener.syn.count() > 1;
+        let confidence =
+            match (self.view.point(self.opener).is_suspect(), asked_again, log.syn_ack.count() > 1) {
+                (true, true, _) | (false, false, false) => Confidence::Strong,
+                (true, false, _) => Confidence::Unconfirmed,
+                (false, _, _) => Confidence::Proven,
+            };
+        let back = self.forward.reversed();
+        let mut evidence: Vec<Sighting> = self
+            .at_opener
+            .syn
+            .first()
+            .map(|&syn| Sighting::of(syn, EvidenceEvent::Sent, "SYN"))
+            .into_iter()
+            .collect();
+        evidence.extend(log.syn.first().map(|&syn| Sighting::of(syn, EvidenceEvent::Received, "SYN")));
+        evidence.extend(self.view.sent_not_seen(&log.syn_ack, "SYN-ACK", self.opener.point));
+        let symptom = Symptom::new(
+            Code::SynAckLost,
+            Severity::Error,
+            confidence,
+            path_of(back),
+            Facts::Counts { sent: log.syn_ack.count(), received: 0 },
+        );
+        let symptom = symptom.in_direction(back).with_evidence(evidence).explaining(back, self.lost(back));
+        Some(symptom.or_else(wording::HOST_EDGE))
+    }
+
+    /// SYN-ACKs arrived, and the opener's host goes on as if none had.
+    pub(super) fn syn_ack_ignored(&self) -> Option<Symptom> {
+        let log = self.at_opener;
+        if log.syn_ack.count() == 0 || log.ack.is_some() || log.rejected || self.opener_reset() {
+            return None;
+        }
+        let first_answer = log.syn_ack.first()?;
+        let asked_again = log.last_syn.is_some_and(|syn| syn.at > first_answer.at);
+        let got_again = log.syn_ack.count() > 1;
+        let last_answer = log.last_syn_ack?;
+        let silence = Window { from: last_answer.at, to: last_answer.at.saturating_add(REACTS_WITHIN_NS) };
+        let stayed_silent = got_again && self.view.point(self.opener).covers(silence);
+        if !asked_again && !stayed_silent {
+            return None;
+        }
+        let confidence = if self.view.point(self.opener).is_suspect() {
+            Confidence::Likely
+        } else if asked_again {
+            Confidence::Proven
+        } else {
+            Confidence::Strong
+        };
+        let back = self.forward.reversed();
+        let mut evidence: Vec<Sighting> = self
+            .at_responder
+            .syn_ack
+            .first()
+            .map(|&p| Sighting::of(p, EvidenceEvent::Sent, "SYN-ACK"))
+            .into_iter()
+            .collect();
+        evidence
+            .extend(log.syn_ack.iter().take(2).map(|&p| Sighting::of(p, EvidenceEvent::Received, "SYN-ACK")));
+        evidence.extend(
+            log.last_syn.filter(|_| asked_again).map(|p| Sighting::of(p, EvidenceEvent::Sent, "SYN again")),
+        );
+        evidence.push(Sighting::absent(self.opener.point, None, EvidenceEvent::NeverSent, "ACK or RST"));
+        let symptom = Symptom::new(
+            Code::SynAckIgnored,
+            Severity::Error,
+            confidence,
+            host_of(self.forward),
+            Facts::Counts { sent: self.at_responder.syn_ack.count(), received: log.syn_ack.count() },
+        );
+        Some(symptom.in_direction(back).with_evidence(evidence))
+    }
+
+    /// The last ACK of the handshake left and did not arrive, and the responder repeated its SYN-ACK for it.
+    pub(super) fn ack_lost(&self) -> Option<Symptom> {
+        let responder = self.responder?;
+        let (sent, log) = (self.at_opener.ack?, self.at_responder);
+        let last_answer = log.last_syn_ack?;
+        let tally = &self.view.connection.hops.first()?.tallies[self.forward.index()];
+        let lost = tally.lost_kept.iter().any(|lost| lost.packet == sent.packet);
+        let repeated = log.syn_ack.count() > 1 && log.ack.is_none_or(|ack| last_answer.at < ack.at);
+        let after = self.view.translate(sent.at, self.opener, responder).0;
+        if !lost || !repeated || last_answer.at < after {
+            return None;
+        }
+        let mut evidence = vec![Sighting::of(sent, EvidenceEvent::Sent, "ACK of the SYN-ACK")];
+        let expected = self.view.expected_at(&sent, responder.point);
+        evidence.push(Sighting::absent(responder.point, expected, EvidenceEvent::NeverReceived, "that ACK"));
+        evidence.push(Sighting::of(last_answer, EvidenceEvent::Sent, "SYN-ACK again"));
+        let confidence =
+            if self.view.point(responder).is_suspect() { Confidence::Likely } else { Confidence::Proven };
+        let symptom = Symptom::new(
+            Code::HandshakeAckLost,
+            Severity::Warning,
+            confidence,
+            path_of(self.forward),
+            Facts::Counts { sent: 1, received: 0 },
+        );
+        let symptom = symptom.in_direction(self.forward).with_evidence(evidence).explaining(self.forward, 1);
+        Some(symptom.or_else(wording::HOST_EDGE))
+    }
+}

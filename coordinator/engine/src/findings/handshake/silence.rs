@@ -1,0 +1,93 @@
+//! SYNs that got no answer: lost on the way, or met by silence.
+
+use super::super::view::{host_of, path_of};
+use super::super::{Facts, Sighting, Symptom, wording};
+use super::Handshake;
+use crate::point::Window;
+use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
+
+/// A host that is alive answers a SYN at once. If it was silent for this long, in a capture that ran, it did not
+/// answer; a second SYN that arrives without an answer to the first proves the same.
+const ANSWER_WITHIN_NS: i64 = 1_000_000_000;
+
+impl Handshake<'_> {
+    /// SYNs left, none arrived.
+    pub(super) fn syn_lost(&self) -> Option<Symptom> {
+        let arrived = self.responder.is_some() || self.at_responder.syn.count() > 0;
+        if arrived || self.answered() || self.got_anything_back() {
+            return None;
+        }
+        let covered = self.covered(&self.at_opener.syn);
+        if covered == 0 || !self.far_end_would_have_seen() {
+            return None;
+        }
+        let repeated = self.at_opener.syn.count() > 1;
+        let confidence = match (self.far_point_is_suspect(), self.clocks_are_known(), repeated) {
+            (true, _, false) => Confidence::Unconfirmed,
+            (true, _, true) | (false, false, _) => Confidence::Likely,
+            (false, true, true) => Confidence::Proven,
+            (false, true, false) => Confidence::Strong,
+        };
+        let far = self.view.receiving_point(self.forward);
+        let symptom = Symptom::new(
+            Code::SynLost,
+            Severity::Error,
+            confidence,
+            path_of(self.forward),
+            Facts::Counts { sent: self.at_opener.syn.count(), received: 0 },
+        );
+        Some(
+            symptom
+                .in_direction(self.forward)
+                .with_evidence(self.view.sent_not_seen(&self.at_opener.syn, "SYN", far))
+                .explaining(self.forward, self.lost(self.forward))
+                .or_else(wording::HOST_EDGE),
+        )
+    }
+
+    /// SYNs arrived, nothing left.
+    pub(super) fn unanswered(&self) -> Option<Symptom> {
+        let responder = self.responder?;
+        let log = self.at_responder;
+        if log.syn.count() == 0 || log.syn_ack.count() > 0 || self.answered() || self.got_anything_back() {
+            return None;
+        }
+        let (first, last) = (*log.syn.first()?, log.last_syn?);
+        let back = self.forward.reversed();
+        if responder.half(back).last.is_some() || self.icmp_rejections(false).next().is_some() {
+            return None;
+        }
+        let silent = Window { from: first.at, to: first.at + ANSWER_WITHIN_NS };
+        let repeated = last.at - first.at >= ANSWER_WITHIN_NS / 2;
+        if !repeated && !self.view.point(responder).covers(silent) {
+            return None;
+        }
+        let confidence = match (self.view.point(responder).is_suspect(), repeated) {
+            (true, _) => Confidence::Unconfirmed,
+            (false, true) => Confidence::Proven,
+            (false, false) => Confidence::Strong,
+        };
+        let mut evidence: Vec<Sighting> = self
+            .at_opener
+            .syn
+            .iter()
+            .take(2)
+            .map(|&syn| Sighting::of(syn, EvidenceEvent::Sent, "SYN"))
+            .collect();
+        evidence.extend(log.syn.iter().take(3).map(|&syn| Sighting::of(syn, EvidenceEvent::Received, "SYN")));
+        evidence.push(Sighting::absent(
+            responder.point,
+            Some(first.at),
+            EvidenceEvent::NeverSent,
+            "SYN-ACK, RST or ICMP",
+        ));
+        let symptom = Symptom::new(
+            Code::SynUnanswered,
+            Severity::Error,
+            confidence,
+            host_of(back),
+            Facts::Counts { sent: self.at_opener.syn.count(), received: log.syn.count() },
+        );
+        Some(symptom.in_direction(self.forward).with_evidence(evidence))
+    }
+}
