@@ -21,6 +21,12 @@ const LINGER_NS: i64 = 5_000_000_000;
 /// within seconds.
 const WATCHED_EPOCHS: u8 = 24;
 
+/// A connection attempt is spoken of while it goes on only when it has been repeated, and no repetition has been
+/// under way for this long.
+const QUIET_NS: i64 = 500_000_000;
+const ATTEMPTS: [Code; 5] =
+    [Code::SynLost, Code::SynAckLost, Code::SynUnanswered, Code::SynAckIgnored, Code::HandshakeAckLost];
+
 /// Healthy connections that the report lists; all are counted.
 const MAX_HEALTHY_LISTED: usize = 100;
 
@@ -96,7 +102,7 @@ impl Session {
                 self.closed.remove(&index);
                 continue;
             };
-            if connection.has_waiting() || !self.is_over(connection) {
+            if connection.has_waiting() || !self.is_silent_for(connection, LINGER_NS) {
                 continue;
             }
             self.closed.remove(&index);
@@ -116,11 +122,11 @@ impl Session {
         }
     }
 
-    fn is_over(&self, connection: &Connection) -> bool {
+    /// Whether every end has shown nothing of `connection` for `span` nanoseconds of event time.
+    fn is_silent_for(&self, connection: &Connection, span: i64) -> bool {
         connection.seen_flows().all(|flow| {
-            self.points[flow.point]
-                .watermark
-                .is_some_and(|watermark| watermark.saturating_sub(flow.last.at) > LINGER_NS)
+            let watermark = self.points[flow.point].watermark;
+            watermark.is_some_and(|watermark| watermark.saturating_sub(flow.last.at) > span)
         })
     }
 
@@ -276,8 +282,17 @@ impl Session {
         }
         for &index in news.watched.keys() {
             let Some(connection) = self.connections[index as usize].as_deref() else { continue };
+            let quiet = self.is_silent_for(connection, QUIET_NS);
             for symptom in judge(self, connection) {
-                let worth = symptom.severity > Severity::Info && symptom.confidence > Confidence::Likely;
+                let least = if ATTEMPTS.contains(&symptom.code) && !quiet {
+                    // The next repetition is on its way and may succeed.
+                    continue;
+                } else if ATTEMPTS.contains(&symptom.code) {
+                    Confidence::Proven
+                } else {
+                    Confidence::Strong
+                };
+                let worth = symptom.severity > Severity::Info && symptom.confidence >= least;
                 if worth && news.told.insert((connection.number, symptom.code)) {
                     let flow: Option<&Flow> = connection.seen_flows().next();
                     let at = flow.map(|flow| self.to_reference(flow.point, flow.first.at));
