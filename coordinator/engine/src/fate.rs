@@ -286,10 +286,8 @@ impl Ends<'_> {
     fn judge_received(&self, piece: &Piece, tally: &mut Tally) -> Fate {
         let departure = self.departure(piece);
         let wire = u64::from(piece.wire);
-        if piece.kind == Kind::Data && tally.lost_ranges.remove(&piece.start).is_some() {
+        if piece.kind == Kind::Data && tally.take_back(piece) {
             // It was given up too early and did arrive.
-            tally.lost = tally.lost.saturating_sub(wire);
-            tally.delivered += wire;
             return Fate::Ambiguous;
         }
         if piece.kind == Kind::Data || piece.kind == Kind::Ack {

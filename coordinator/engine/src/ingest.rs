@@ -110,7 +110,7 @@ impl Session {
 }
 
 /// Enters a packet in its flow: sequence space, acknowledgement, handshake and resets. Gives its offset and
-/// whether it repeats octets.
+/// whether it repeats octets, and only such.
 fn advance_flow(
     flow: &mut Flow,
     src_half: usize,
@@ -118,7 +118,7 @@ fn advance_flow(
     segment: &Segment,
     log: &mut HandshakeLog,
     resets: &mut Remembered<RstSeen>,
-) -> (i64, bool) {
+) -> (i64, (bool, bool)) {
     let at = PacketRef::of(flow.point, segment);
     let direction = flow.direction_of(src_half);
     if segment.flags.has(TcpFlags::RST) {
@@ -133,7 +133,7 @@ fn advance_flow(
         }
         let start = start.unwrap_or_else(|| i64::from(segment.seq.0));
         flow.halves[src_half].take(segment, start, at, 1);
-        return (start, false);
+        return (start, (false, false));
     }
     if flow.opener.is_none() {
         if segment.flags.is_syn() {

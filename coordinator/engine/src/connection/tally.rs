@@ -42,6 +42,9 @@ pub(crate) struct LostRange {
     pub(crate) ip_len: u32,
     pub(crate) first_at: i64,
     pub(crate) last_at: i64,
+    /// What identifies the copy that was lost last.
+    pub(crate) ip_id: Option<u16>,
+    pub(crate) tsval: Option<u32>,
 }
 
 /// Fates of the segments of one direction, counted in wire segments.
@@ -61,6 +64,8 @@ pub(crate) struct Tally {
     /// The evidence carries no verdict.
     pub(crate) ambiguous: u64,
     pub(crate) duplicated: u64,
+    /// Sent again though the octets had arrived before this copy did.
+    pub(crate) spurious: u64,
     pub(crate) reordered: u64,
     /// Losses in a row count as one burst.
     pub(crate) bursts: u64,
@@ -80,6 +85,9 @@ impl Tally {
         self.delivered += u64::from(sent.wire.max(received.wire));
         if sent.len == 0 {
             self.delivered_acks += 1;
+        }
+        if sent.repeats && received.known {
+            self.spurious += u64::from(sent.wire);
         }
         match self.newest {
             Some((serial, packet)) if sent.serial < serial => {
@@ -122,9 +130,10 @@ impl Tally {
             self.lost_kept.push(lost);
         }
         if sent.len > 0 {
-            self.note_lost_range(&lost);
+            self.note_lost_range(&lost, sent);
         }
-        if self.last_delivered_at.is_none_or(|at| at <= sent.at) {
+        // A host repeats RSTs for whatever still reaches it: they say nothing about a direction that died.
+        if sent.kind != Kind::Rst && self.last_delivered_at.is_none_or(|at| at <= sent.at) {
             let run = self.trailing.get_or_insert(Run {
                 first_at: sent.at,
                 last_at: sent.at,
@@ -155,7 +164,19 @@ impl Tally {
         &self.sizes
     }
 
-    fn note_lost_range(&mut self, lost: &LostPiece) {
+    /// Takes a loss back whose segment arrived after all; false if `piece` is no copy that was given up.
+    pub(crate) fn take_back(&mut self, piece: &Piece) -> bool {
+        let given_up = self.lost_ranges.get(&piece.start);
+        let same = given_up.is_some_and(|range| range.ip_id == piece.ip_id && range.tsval == piece.tsval);
+        if same {
+            self.lost_ranges.remove(&piece.start);
+            self.lost = self.lost.saturating_sub(u64::from(piece.wire));
+            self.delivered += u64::from(piece.wire);
+        }
+        same
+    }
+
+    fn note_lost_range(&mut self, lost: &LostPiece, sent: &Piece) {
         if self.lost_ranges.len() >= MAX_LOST_RANGES && !self.lost_ranges.contains_key(&lost.start) {
             let rarest =
                 self.lost_ranges.iter().min_by_key(|(_, range)| range.times).map(|(&start, _)| start);
@@ -168,7 +189,10 @@ impl Tally {
             ip_len: lost.ip_len,
             first_at: lost.at,
             last_at: lost.at,
+            ip_id: sent.ip_id,
+            tsval: sent.tsval,
         });
+        (range.ip_id, range.tsval) = (sent.ip_id, sent.tsval);
         range.times += 1;
         range.first_at = range.first_at.min(lost.at);
         range.last_at = range.last_at.max(lost.at);

@@ -25,7 +25,7 @@ use symptom::{Facts, Sighting};
 pub(crate) use view::View;
 use wording::describe_segment;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, PacketRef};
 use crate::session::Session;
 
 /// Every symptom of one connection, those that another one explains left out.
@@ -38,5 +38,24 @@ pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> 
     blackhole::check(&view, &mut symptoms);
     translation::check(&view, &mut symptoms);
     unpaired::check(&view, &mut symptoms);
-    precedence::resolve(symptoms)
+    let symptoms = precedence::resolve(symptoms);
+    if is_one_view(connection) {
+        symptoms.into_iter().map(Symptom::with_one_view).collect()
+    } else {
+        symptoms
+    }
+}
+
+/// Whether both ends' captures are one and the same: then it shows one place on the path, and not where beside it
+/// something happened. On a loopback interface that one place is both ends.
+fn is_one_view(connection: &Connection) -> bool {
+    let (Some(client), Some(server)) =
+        (connection.flows.first().and_then(Option::as_ref), connection.flows.last().and_then(Option::as_ref))
+    else {
+        return false;
+    };
+    let (a, b) = (client.client().addr, client.server().addr);
+    let is_local = a == b || (a.is_loopback() && b.is_loopback());
+    let same = |one: PacketRef, other: PacketRef| (one.at, one.packet) == (other.at, other.packet);
+    !is_local && same(client.first, server.first) && same(client.last, server.last)
 }

@@ -124,6 +124,14 @@ impl Symptom {
         self
     }
 
+    /// The symptom as far as a single capture, given for both ends, can carry it.
+    pub(crate) fn with_one_view(mut self) -> Self {
+        if self.severity > Severity::Info {
+            self.confidence = Confidence::Unconfirmed;
+        }
+        self.or_else("anything beside the one place that was captured: both ends were given the same capture")
+    }
+
     /// The symptom that explains `lost` segments of `direction`.
     pub(crate) fn explaining(mut self, direction: Direction, lost: u64) -> Self {
         self.explains[direction.index()].lost = lost;

@@ -86,8 +86,15 @@ impl Half {
         }
     }
 
-    /// Takes in a packet of this direction; `start` is its offset. Gives whether it repeats octets sent before.
-    pub(crate) fn take(&mut self, segment: &Segment, start: i64, at: PacketRef, wire_segments: u32) -> bool {
+    /// Takes in a packet of this direction; `start` is its offset. Gives whether it repeats
+    /// octets sent before, and whether it has none that is new.
+    pub(crate) fn take(
+        &mut self,
+        segment: &Segment,
+        start: i64,
+        at: PacketRef,
+        wire_segments: u32,
+    ) -> (bool, bool) {
         let end = start + i64::from(segment.seq_len());
         self.first_at.get_or_insert(at.at);
         self.last = Some(at);
@@ -96,7 +103,7 @@ impl Half {
             self.last_ip_id = segment.ip.id;
         }
         if segment.flags.has(TcpFlags::RST) {
-            return false;
+            return (false, false);
         }
         self.ttl = Some(segment.ip.ttl);
         if segment.flags.has(TcpFlags::SYN) {
@@ -112,13 +119,15 @@ impl Half {
         if repeats {
             self.retransmitted += u64::from(wire_segments);
         }
+        let mut known = false;
         if end > start {
             let overhead = end - start - i64::from(segment.payload_len);
             let new = self.seen.insert(start, end);
+            known = new == 0;
             self.payload_bytes += u64::try_from(new - overhead.min(new)).unwrap_or(0);
             self.highest_end = Some(self.highest_end.map_or(end, |highest| highest.max(end)));
         }
-        repeats
+        (repeats, known)
     }
 
     /// Takes in the acknowledgement that `segment`, a packet of the other direction, carries for this one.

@@ -28,6 +28,8 @@ pub(crate) struct Piece {
     pub(crate) kind: Kind,
     /// Sent, or received, again: lower octets of the direction had been seen before it.
     pub(crate) repeats: bool,
+    /// Every octet of its packet had been seen before it.
+    pub(crate) known: bool,
     /// Capture time by the capture point's own clock.
     pub(crate) at: i64,
     /// Packet number in that capture.
@@ -63,7 +65,7 @@ pub(crate) fn cut(
     segment: &Segment,
     start: i64,
     at: i64,
-    repeats: bool,
+    (repeats, known): (bool, bool),
     mss: Option<u32>,
     mut each: impl FnMut(Piece),
 ) {
@@ -74,6 +76,7 @@ pub(crate) fn cut(
         len,
         kind,
         repeats,
+        known,
         at,
         packet: segment.packet,
         serial: 0,

@@ -133,7 +133,7 @@ fn direction_report(connection: &Connection, direction: Direction) -> DirectionR
         segments_lost: tally(|tally| tally.lost),
         bytes: sender.into_iter().chain(receiver).map(|flow| half(flow).1).max().unwrap_or(0),
         retransmitted: sender.map_or(0, |flow| flow.half(direction).retransmitted),
-        spurious: 0,
+        spurious: tally(|tally| tally.spurious),
         reordered: tally(|tally| tally.reordered),
         duplicated: tally(|tally| tally.duplicated),
         one_way_delay_ns: None,

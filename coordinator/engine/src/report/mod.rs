@@ -10,7 +10,7 @@ use crate::session::Session;
 use correlate_proto::report::{
     CapturePointReport, ClockReport, ClockStep, ConnectionReport, Finding, Report, ReportTime, SCHEMA, Tool,
 };
-use correlate_proto::{Offloads, Span};
+use correlate_proto::{Offloads, Span, Timestamp};
 use std::collections::BTreeMap;
 
 /// Judges what is left of `session` and writes its report.
@@ -108,13 +108,18 @@ fn skipped(point: &crate::point::Point) -> BTreeMap<String, u64> {
 fn clocks(session: &Session) -> Vec<ClockReport> {
     let describe = |(&(up, down), clock): (&(usize, usize), &crate::clock::PairClock)| {
         let summary = clock.summary();
+        // Both clocks drift apart, so the figures are those of one instant: the last packet at the upstream point.
+        let end =
+            session.points[up].span.map_or_else(|| summary.at.map_or(0, Timestamp::as_ns), |(_, last)| last);
+        let there = clock.offset_at(Timestamp::from_ns(end));
+        let bound = there.lo.zip(there.hi).map(|(low, high)| [low.as_ns(), high.as_ns()]);
         let step = |step: &crate::clock::Step| ClockStep { at: step.at.into(), step_ns: step.by.as_ns() };
         ClockReport {
             from: session.points[up].label.clone(),
             to: session.points[down].label.clone(),
-            offset_ns: summary.offset.map(Span::as_ns),
-            uncertainty_ns: summary.uncertainty.map(Span::as_ns),
-            bound_ns: summary.bound().map(|(low, high)| [low.as_ns(), high.as_ns()]),
+            offset_ns: there.estimate.map(Span::as_ns),
+            uncertainty_ns: bound.map(|[low, high]| high.saturating_sub(low) / 2),
+            bound_ns: bound,
             skew_ppb: summary.skew_ppb,
             samples: summary.samples.0 + summary.samples.1,
             method: summary.method.name().to_owned(),

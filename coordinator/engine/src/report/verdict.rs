@@ -26,7 +26,9 @@ pub(super) fn decide(session: &Session, findings: &[Finding]) -> Verdict {
         };
     }
     if let Some(why) = why_inconclusive(session, findings) {
-        reasons.insert(0, why.clone());
+        if !findings.iter().any(|finding| finding.code == Code::NotCaptured) {
+            reasons.insert(0, why.clone());
+        }
         return Verdict {
             status: Status::Inconclusive,
             code: findings
