@@ -1,6 +1,6 @@
 //! The agent's connection to its coordinator: commands down, packets up.
 //!
-//! [`run`] dials, introduces the agent and obeys. Each capture has a thread of its own that reads, batches and
+//! [`run()`] dials, introduces the agent and obeys. Each capture has a thread of its own that reads, batches and
 //! never waits for the network, and a task that uploads, keeps what is not yet acknowledged, and sends it again
 //! after a broken connection.
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// Settings of [`run`](super::run).
+/// Settings of [`run`](super::run()).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Name of the agent, by which sessions ask for it.
