@@ -85,15 +85,7 @@ impl Correlator {
 
     /// `point` has delivered everything up to `watermark`, by its own clock.
     pub fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
-        let point = &mut self.session.points[usize::from(point.0)];
-        if !point.ended {
-            point.watermark = Some(watermark.as_ns());
-        }
-    }
-
-    /// `point` has delivered all there is: its capture covers nothing later.
-    pub fn end(&mut self, point: CapturePointId) {
-        self.session.points[usize::from(point.0)].ended = true;
+        self.session.points[usize::from(point.0)].watermark = Some(watermark.as_ns());
     }
 
     /// Judges what is due after the points' watermarks have moved on.

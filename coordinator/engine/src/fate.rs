@@ -219,10 +219,24 @@ impl Ends<'_> {
             self.session.translate(receiving, self.receiver.point, self.sender.point);
         let (sent_by_receiver_clock, _) =
             self.session.translate(sending, self.sender.point, self.receiver.point);
+        // What the far capture is not yet known to cover waits for the end, when all is known of it.
+        let arrives_by = self.known_until(self.receiving(), self.receiver.point, self.sender.point);
+        let departs_by = self.known_until(self.sending(), self.sender.point, self.receiver.point);
         (
-            sending.min(received_by_sender_clock).saturating_sub(wait),
-            receiving.min(sent_by_receiver_clock).saturating_sub(wait),
+            sending
+                .min(received_by_sender_clock)
+                .saturating_sub(wait)
+                .min(arrives_by.saturating_sub(self.slack)),
+            receiving.min(sent_by_receiver_clock).saturating_sub(wait).min(departs_by),
         )
+    }
+
+    /// Until when `point`'s capture is known to have run, by the clock of the other end.
+    fn known_until(&self, point: &Point, from: usize, to: usize) -> i64 {
+        if point.info.vouched {
+            return i64::MAX;
+        }
+        point.covered_to().map_or(i64::MIN, |until| self.session.translate(until, from, to).0)
     }
 
     /// When `piece`, sent, would arrive if it took no time: earliest and latest by the receiver's clock.

@@ -210,9 +210,6 @@ impl Feed {
             for (point, queue) in self.queues.iter().enumerate() {
                 let id = CapturePointId(u16::try_from(point).unwrap_or(u16::MAX));
                 self.correlator.advance(id, Timestamp::from_ns(epoch.saturating_sub(queue.rough_offset)));
-                if queue.ended && queue.head().is_none() {
-                    self.correlator.end(id);
-                }
             }
             self.correlator.pass_epoch();
         }

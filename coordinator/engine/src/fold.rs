@@ -102,7 +102,11 @@ impl Session {
                 self.closed.remove(&index);
                 continue;
             };
-            if connection.has_waiting() || !self.is_silent_for(connection, LINGER_NS) {
+            // What a connection that one end alone saw is worth, the counters tell, and they come last.
+            if connection.has_waiting()
+                || !connection.is_paired()
+                || !self.is_silent_for(connection, LINGER_NS)
+            {
                 continue;
             }
             self.closed.remove(&index);

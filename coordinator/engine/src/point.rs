@@ -18,7 +18,7 @@ pub(crate) struct Point {
     pub(crate) covers_from: Option<i64>,
     /// Everything up to here has been delivered.
     pub(crate) watermark: Option<i64>,
-    /// All there is has been delivered: the watermark moves on no more.
+    /// All there is has been delivered, of every point.
     pub(crate) ended: bool,
     /// Added to this point's stamps it puts them on a common time, to within a second or so.
     pub(crate) rough_offset: i64,
@@ -73,15 +73,22 @@ impl Point {
             return true;
         }
         let within = |from: i64, to: i64| from <= window.from && window.to <= to;
-        let proven = &self.stats.coverage;
-        if self.ended && !proven.is_empty() {
-            return proven.iter().any(|interval| within(interval.from.as_ns(), interval.to.as_ns()));
+        if self.ended && !self.stats.coverage.is_empty() {
+            let mut proven = self.stats.coverage.iter();
+            return proven.any(|interval| within(interval.from.as_ns(), interval.to.as_ns()));
         }
-        let from = self.covers_from.or_else(|| proven.first().map(|interval| interval.from.as_ns()));
-        let span = self.span;
-        let from = from.or_else(|| span.map(|(first, _)| first));
-        let to = if self.ended { span.map(|(_, last)| last) } else { self.watermark };
-        matches!((from, to), (Some(from), Some(to)) if within(from, to))
+        let from = self.covers_from.or_else(|| self.span.map(|(first, _)| first));
+        matches!((from, self.covered_to()), (Some(from), Some(to)) if within(from, to))
+    }
+
+    /// Until when the capture is known to have run, as far as the session has come. A live capture says so with its
+    /// watermarks, a file only with its records, and with all else that was in it once everything has been read:
+    /// what the counters say may come at any time, and must not change what is judged before.
+    pub(crate) fn covered_to(&self) -> Option<i64> {
+        match self.info.kind {
+            CaptureKind::Live { .. } if !self.ended => self.watermark,
+            CaptureKind::Live { .. } | CaptureKind::File => self.span.map(|(_, last)| last),
+        }
     }
 
     /// Whether the capture may lack packets: the kernel or the agent counted drops, or acknowledgements prove
