@@ -20,6 +20,15 @@ pub(crate) fn command() -> Command {
     command
 }
 
+/// The same within `bytes` of memory: beyond it allocations fail, and so does the run. The kernel's peak of a process
+/// would count what this process had when it forked.
+pub(crate) fn command_within(bytes: u64) -> Command {
+    let mut command = Command::new("prlimit");
+    command.arg(format!("--data={bytes}")).arg(&*BINARY);
+    command.env("NO_COLOR", "1").env_remove("RUST_BACKTRACE");
+    command
+}
+
 /// Runs `correlate` with these arguments to its end.
 pub(crate) fn correlate<I: IntoIterator<Item: AsRef<OsStr>>>(args: I) -> Ran {
     Running::start(command().args(args)).finish(PATIENCE)
