@@ -35,8 +35,9 @@ pub(super) const LONG: usize = 60;
 pub(super) const HISTORY: usize = 120;
 /// Below this many sliding minima their spread is not known; single buckets, which scatter more, stand in.
 const ENOUGH: usize = 20;
-/// Smallest shift that is called a step, in nanoseconds.
-const FLOOR_NS: i64 = 2_000;
+/// Smallest shift that is called a step, in nanoseconds. A rate that swings within the wander allowed bends the
+/// envelope by some ten microseconds across the history without any step.
+const FLOOR_NS: i64 = 25_000;
 
 /// Looks for a step in buckets ordered by time, all with both directions.
 pub(super) fn shift(buckets: &[Bucket]) -> Option<Shift> {
