@@ -4,7 +4,7 @@
 //! longer path moves only its own direction, and a queue both ways moves them apart. Sudden slews move both
 //! too, but go on moving within the last seconds, where a step has come to rest.
 
-use super::num::{quantile, real};
+use super::num::quantile;
 
 /// The fastest packets of a second, free of skew: forward bound from above, reverse bound from below.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,12 +35,8 @@ pub(super) const LONG: usize = 60;
 pub(super) const HISTORY: usize = 120;
 /// Below this many sliding minima their spread is not known; single buckets, which scatter more, stand in.
 const ENOUGH: usize = 20;
-/// Smallest shift that is called a step, in nanoseconds. A rate that swings within the wander allowed bends the
-/// envelope by some ten microseconds across the history without any step.
-const FLOOR_NS: i64 = 25_000;
-
-/// Looks for a step in buckets ordered by time, all with both directions.
-pub(super) fn shift(buckets: &[Bucket]) -> Option<Shift> {
+/// Looks for a step in buckets ordered by time, all with both directions, that is larger than `floor` nanoseconds.
+pub(super) fn shift(buckets: &[Bucket], floor: f64) -> Option<Shift> {
     let (past, short) = buckets.split_at_checked(buckets.len().checked_sub(SHORT)?)?;
     let past = &past[..past.len().checked_sub(GUARD)?];
     if past.len() < SHORT {
@@ -50,7 +46,7 @@ pub(super) fn shift(buckets: &[Bucket]) -> Option<Shift> {
     let (old, new) = (level(long), level(short));
     let (by_upper, by_lower) = (new.upper - old.upper, new.lower - old.lower);
     let by = f64::midpoint(by_upper, by_lower);
-    let threshold = (4.0 * noise(&past[past.len().saturating_sub(HISTORY)..])).max(real(FLOOR_NS));
+    let threshold = (4.0 * noise(&past[past.len().saturating_sub(HISTORY)..])).max(floor);
     // 1. Both moved the same way, 2. each by more than noise, 3. by about the same.
     let same_sign = by_upper * by_lower > 0.0;
     let loud = by_upper.abs() > threshold && by_lower.abs() > threshold;
@@ -104,7 +100,7 @@ mod tests {
                 Bucket { upper: 5e6 + wobble(k) + upper * moved, lower: -5e6 - wobble(k + 2) + lower * moved }
             })
             .collect();
-        shift(&buckets)
+        shift(&buckets, 2000.0)
     }
 
     #[test]
@@ -147,13 +143,13 @@ mod tests {
                 Bucket { upper: 5e6 + moved, lower: -5e6 + moved }
             })
             .collect();
-        assert_eq!(shift(&buckets), None);
+        assert_eq!(shift(&buckets, 2000.0), None);
     }
 
     #[test]
     fn too_little_history_decides_nothing() {
         let buckets = [Bucket { upper: 1e6, lower: 0.0 }; 11];
-        assert_eq!(shift(&buckets), None);
-        assert_eq!(shift(&[]), None);
+        assert_eq!(shift(&buckets, 2000.0), None);
+        assert_eq!(shift(&[], 2000.0), None);
     }
 }

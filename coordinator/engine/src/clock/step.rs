@@ -58,7 +58,7 @@ impl Run {
             lower: -flat.height(Lane::Reverse, *r),
         };
         let buckets: Vec<Bucket> = fastest.iter().map(bucket).collect();
-        let Some(shift) = envelope::shift(&buckets) else { return };
+        let Some(shift) = envelope::shift(&buckets, self.least_step()) else { return };
         // The step shows first in the direction whose bound it broke: half way to the new level.
         let (lane, level) =
             if shift.by > 0.0 { (Lane::Reverse, -shift.lower) } else { (Lane::Forward, shift.upper) };
@@ -68,6 +68,13 @@ impl Run {
         if let Some(at) = moved {
             self.split(at, at, second, shared);
         }
+    }
+
+    /// Smaller shifts, in nanoseconds, are no proof of a step: so much a rate that stays within the allowed wander
+    /// moves both envelopes by while the new level is gathered.
+    fn least_step(&self) -> f64 {
+        let gathered = SECOND * i64::try_from(envelope::SHORT + envelope::GUARD).unwrap_or(i64::MAX / SECOND);
+        self.limits.wander * real(gathered)
     }
 
     /// The fastest packet each way of every second of the current span that has both.
