@@ -164,7 +164,6 @@ fn log_handshake(flow: &Flow, src_half: usize, segment: &Segment, at: PacketRef,
         let answers = flow.halves[1 - src_half].isn.is_none_or(|isn| segment.ack.since(isn) > 0);
         if answers {
             log.ack = Some(at);
-            log.ack_is_pure = segment.seq_len() == 0;
         }
     }
 }

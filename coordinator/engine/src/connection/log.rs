@@ -10,8 +10,6 @@ pub(crate) struct HandshakeLog {
     pub(crate) syn_ack: Few<PacketRef>,
     /// First packet of the opener that acknowledges the SYN-ACK.
     pub(crate) ack: Option<PacketRef>,
-    /// That packet carried no payload: the handshake's own last ACK.
-    pub(crate) ack_is_pure: bool,
     /// Last SYN.
     pub(crate) last_syn: Option<PacketRef>,
     /// Last SYN-ACK.

@@ -55,8 +55,6 @@ pub(crate) struct Half {
     pub(crate) syn_tsval: Option<u32>,
     /// Newest packet.
     pub(crate) last: Option<PacketRef>,
-    /// IP ID of the newest packet with one that is not 0.
-    pub(crate) last_ip_id: Option<u16>,
     first_at: Option<i64>,
 }
 
@@ -99,9 +97,6 @@ impl Half {
         self.first_at.get_or_insert(at.at);
         self.last = Some(at);
         self.wire_segments += u64::from(wire_segments);
-        if segment.ip.id.is_some_and(|id| id != 0) {
-            self.last_ip_id = segment.ip.id;
-        }
         if segment.flags.has(TcpFlags::RST) {
             return (false, false);
         }
