@@ -1,6 +1,6 @@
 //! What scripts compute with, by code.
 
-use super::EndpointReport;
+use super::{EndpointReport, ReportTime};
 
 /// Figures of a finding. In JSON the fields stand directly under `details`, without a tag: `code` says which.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,18 @@ pub enum Details {
         counted: u64,
         /// Packets that are proven to have passed and are not in the capture.
         evidenced: u64,
+    },
+    /// `idle-expiry`.
+    Idle {
+        /// How long the connection had been idle when it turned out to be forgotten.
+        idle_ms: i64,
+    },
+    /// `clock-step`.
+    ClockStep {
+        /// When, by the clock that jumped.
+        at: ReportTime,
+        /// By how much: positive if it jumped forward.
+        step_ns: i64,
     },
     /// Nothing beyond the sentence.
     Plain {},

@@ -8,13 +8,39 @@ use crate::support::recording::{Recording, SEEDS, recording};
 use crate::support::report::Report;
 use crate::support::scratch::say;
 use correlate_lab::{Scenario, TapPlan, catalogue};
-use correlate_proto::report::Code;
 use correlate_tests::process::Ran;
 use std::time::Duration;
 
+/// Codes that no check gives yet.
+const PENDING: [&str; 23] = [
+    "accept-queue-full",
+    "ack-loss",
+    "challenge-ack",
+    "clock-step",
+    "dscp-rewritten",
+    "duplication",
+    "ecn-bleached",
+    "idle-expiry",
+    "mss-clamped",
+    "option-stripped",
+    "outage",
+    "payload-altered",
+    "proxied",
+    "reordering",
+    "sack-not-rewritten",
+    "sequence-rewritten",
+    "slow-client",
+    "slow-server",
+    "spurious-retransmission",
+    "syn-ack-injected",
+    "window-scale-mismatch",
+    "window-update-lost",
+    "zero-window",
+];
+
 /// Whether this version knows every finding that the scenario is about.
 fn is_within_reach(scenario: &Scenario) -> bool {
-    scenario.expect.must.iter().all(|code| Code::from_name(code).is_some())
+    !scenario.expect.must.iter().any(|code| PENDING.contains(code))
 }
 
 fn expectation(scenario: &Scenario) -> Expectation {
@@ -40,7 +66,7 @@ struct Outcome {
 fn every_scenario_is_told_rightly_live_replayed_and_from_captures() {
     let (within, beyond): (Vec<Scenario>, Vec<Scenario>) = catalogue().into_iter().partition(is_within_reach);
     for scenario in &beyond {
-        let codes = scenario.expect.must.iter().filter(|code| Code::from_name(code).is_none());
+        let codes = scenario.expect.must.iter().filter(|code| PENDING.contains(code));
         let codes: Vec<&str> = codes.copied().collect();
         say(&format!("beyond reach: {} needs {}", scenario.name, codes.join(", ")));
     }

@@ -1,6 +1,5 @@
 //! What a demonstration says beside its report.
 
-use super::expectation::within_reach;
 use crate::render::{Style, wrap};
 use correlate_lab::{Done, Outcome, Scenario, catalogue};
 use std::fmt::Write;
@@ -12,8 +11,7 @@ pub(super) fn list(style: Style) -> String {
     let mut out = String::new();
     for scenario in &scenarios {
         let name = style.bold(&format!("{:<width$}", scenario.name));
-        let note = if within_reach(&scenario.expect) { "" } else { "  (this version cannot tell it yet)" };
-        let _ = writeln!(out, "{name}  {}{note}", scenario.title);
+        let _ = writeln!(out, "{name}  {}", scenario.title);
     }
     out.push_str("\nPlay one: correlate demo SCENARIO\n");
     out

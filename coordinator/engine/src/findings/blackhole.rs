@@ -1,7 +1,7 @@
 //! One direction of a connection that dies while the other one lives.
 
 use super::view::path_of;
-use super::{Facts, Sighting, Symptom, View};
+use super::{Sighting, Symptom, View, wording};
 use crate::connection::{PacketRef, Run, Tally};
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
@@ -48,14 +48,17 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         (false, OtherWay::Alive, false) => Confidence::Strong,
         (false, _, _) => Confidence::Likely,
     };
-    let symptom = Symptom::new(
-        Code::OneWayBlackhole,
-        Severity::Error,
-        confidence,
-        path_of(direction),
-        Facts::Counts { sent: run.count, received: 0 },
-    );
+    let symptom =
+        Symptom::new(Code::OneWayBlackhole, Severity::Error, confidence, path_of(direction), |told| {
+            format!(
+                "From some packet on nothing passes {}: the last {} were lost, in {}.",
+                told.way(),
+                wording::count(told.sent, "transmission", "transmissions"),
+                told.of
+            )
+        });
     let symptom = symptom
+        .counting(run.count, 0)
         .in_direction(direction)
         .with_evidence(evidence(view, tally, &run, sender.point, receiver.point))
         .explaining(direction, run.count);

@@ -21,7 +21,7 @@ pub(crate) use gather::Symptoms;
 pub(crate) use loss::{PathTotals, loss_findings};
 pub(crate) use mtu::{SizeLimit, shared_size_limit, size_limit};
 pub(crate) use symptom::{Explained, Symptom};
-use symptom::{Facts, Sighting};
+use symptom::{Sighting, Told};
 pub(crate) use view::View;
 use wording::describe_segment;
 

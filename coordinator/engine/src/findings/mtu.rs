@@ -1,10 +1,10 @@
 //! Packets above a size vanish, smaller ones pass (ALGORITHMS §4.7, first rule).
 
 use super::view::path_of;
-use super::{Facts, Sighting, Symptom, View};
+use super::{Sighting, Symptom, Told, View};
 use crate::connection::{Connection, LostRange, PacketRef, Tally};
 use crate::session::Session;
-use correlate_proto::report::{Code, Confidence, EvidenceEvent, IcmpTooBig, Severity};
+use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, IcmpTooBig, Severity};
 use correlate_proto::{Direction, IcmpKind};
 
 /// Some range must be lost so many times: at 3 % random loss that happens to one segment in 37,000, and then
@@ -162,18 +162,12 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     });
     evidence.push(Sighting::absent(receiver.point, expected, EvidenceEvent::NeverReceived, "any copy of it"));
     evidence.extend(message);
-    let symptom = Symptom::new(
-        Code::PathMtuBlackhole,
-        Severity::Error,
-        confidence,
-        path_of(direction),
-        Facts::PathMtu {
-            largest_delivered: found.largest_delivered,
-            smallest_lost: found.smallest_lost,
-            times: found.range.times,
-            icmp,
-        },
-    );
+    let symptom = Symptom::new(Code::PathMtuBlackhole, Severity::Error, confidence, path_of(direction), say);
+    let symptom = symptom.with_note(found.range.times.to_string()).with_details(Details::PathMtu {
+        largest_delivered_ip_bytes: found.largest_delivered,
+        smallest_lost_ip_bytes: found.smallest_lost,
+        icmp_too_big: icmp,
+    });
     let symptom = symptom.in_direction(direction).with_evidence(evidence).explaining(direction, lost_big);
     Some(match found.proof {
         Proof::PassedSince | Proof::OnThePath => symptom,
@@ -181,6 +175,20 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
             "the direction died altogether just then: nothing smaller was sent after the first loss to tell",
         ),
     })
+}
+
+fn say(told: &Told<'_>) -> String {
+    let Details::PathMtu { largest_delivered_ip_bytes: passes, smallest_lost_ip_bytes: lost, .. } =
+        told.worst.details
+    else {
+        return String::new();
+    };
+    format!(
+        "IP packets of {lost} bytes are lost each time ({} times) {} while those of {passes} bytes pass, in {}.",
+        told.worst.note,
+        told.way(),
+        told.of
+    )
 }
 
 /// What became of the router's message (RFC 1191, RFC 8201).

@@ -1,10 +1,10 @@
 //! Resets: real ones, lost ones, forged ones (ALGORITHMS §3).
 
 use super::view::{host_of, path_of};
-use super::{Facts, Sighting, Symptom, View};
+use super::{Sighting, Symptom, Told, View, wording};
 use crate::connection::{RstSeen, SentState};
 use correlate_proto::Direction;
-use correlate_proto::report::{Code, Confidence, EvidenceEvent, Location, Severity, Toward};
+use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location, Severity, Toward};
 
 /// Log-odds above which a forged RST is likely, strong, proven (ALGORITHMS §3.2).
 const GRADES: [(i32, Confidence); 3] =
@@ -60,10 +60,11 @@ fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
     };
     let confidence =
         forged.iter().map(|reset| grade(view, reset, both)).max().unwrap_or(Confidence::Unconfirmed);
-    let facts = Facts::Injected {
+    let details = Details::Injected {
         ttl: first.ttl,
         usual_ttl: first.usual_ttl,
-        idle_ns: first.idle_ns,
+        idle_ms: first.idle_ns / 1_000_000,
+        both_ends: both,
         in_path: in_path(view, first),
     };
     let mut evidence = Vec::new();
@@ -80,8 +81,10 @@ fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
         let expected = view.expected_at(&reset.packet, nominal);
         evidence.push(Sighting::absent(nominal, expected, EvidenceEvent::NeverSent, "that RST"));
     }
-    let symptom = Symptom::new(Code::RstInjected, Severity::Error, confidence, Location::PathDevice, facts)
-        .with_evidence(evidence);
+    let symptom =
+        Symptom::new(Code::RstInjected, Severity::Error, confidence, Location::PathDevice, say_injected)
+            .with_details(details)
+            .with_evidence(evidence);
     let mut symptom = symptom.or_else(
         "the nominal sender's own packet filter or network card made the RST behind its capture point",
     );
@@ -170,15 +173,20 @@ fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         Sighting::of(first.packet, EvidenceEvent::Sent, "RST"),
         Sighting::absent(receiver.point, expected, EvidenceEvent::NeverReceived, "that RST"),
     ];
-    let symptom = Symptom::new(
-        Code::RstLost,
-        Severity::Warning,
-        confidence,
-        path_of(direction),
-        Facts::Counts { sent: count, received: 0 },
-    );
-    let symptom = symptom.in_direction(direction).with_evidence(evidence).explaining(direction, count);
-    Some(symptom.or_else(super::wording::HOST_EDGE))
+    let symptom = Symptom::new(Code::RstLost, Severity::Warning, confidence, path_of(direction), |told| {
+        format!(
+            "{} left {} and never arrived: the peer stays half-open, in {}.",
+            wording::count(told.sent, "RST", "RSTs"),
+            told.way(),
+            told.of
+        )
+    });
+    let symptom = symptom
+        .counting(count, 0)
+        .in_direction(direction)
+        .with_evidence(evidence)
+        .explaining(direction, count);
+    Some(symptom.or_else(wording::HOST_EDGE))
 }
 
 /// A RST that the sender's stack sent in mid-connection.
@@ -196,6 +204,32 @@ fn genuine(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     evidence.extend(arrived.map(|seen| Sighting::of(seen.packet, EvidenceEvent::Received, "RST")));
     let received = u64::from(arrived.is_some());
     let symptom =
-        Symptom::new(code, Severity::Info, Confidence::Proven, host, Facts::Counts { sent: 1, received });
+        Symptom::new(code, Severity::Info, Confidence::Proven, host, say_genuine).counting(1, received);
     Some(symptom.in_direction(direction).with_evidence(evidence))
+}
+
+fn say_genuine(told: &Told<'_>) -> String {
+    let host = if told.worst.code == Code::ResetByClient { "client" } else { "server" };
+    format!("The {host} host's own stack reset the connection in {}.", told.of)
+}
+
+fn say_injected(told: &Told<'_>) -> String {
+    let whom = match told.worst.toward {
+        Some(Toward::Client) => "The client received a RST in the server's name that the server never sent",
+        Some(Toward::Server) => "The server received a RST in the client's name that the client never sent",
+        Some(Toward::Both) | None => "Both ends received a RST in the other's name that neither sent",
+    };
+    let Details::Injected { ttl, usual_ttl, idle_ms, .. } = told.worst.details else {
+        return format!("{whom}, in {}.", told.of);
+    };
+    let ttl_note = match usual_ttl {
+        Some(usual) if usual != ttl => format!(", with TTL {ttl} where the peer's packets have {usual}"),
+        _ => String::new(),
+    };
+    let idle = if idle_ms >= 1_000 {
+        format!(", after {} without a packet", wording::span(idle_ms * 1_000_000))
+    } else {
+        String::new()
+    };
+    format!("{whom}{ttl_note}{idle}, in {}.", told.of)
 }

@@ -2,7 +2,7 @@
 
 use crate::connection::PacketRef;
 use correlate_proto::Direction;
-use correlate_proto::report::{Code, Confidence, EvidenceEvent, IcmpTooBig, Location, Severity, Toward};
+use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location, Severity, Toward};
 
 /// What one check says of one connection.
 #[derive(Debug, Clone)]
@@ -13,7 +13,17 @@ pub(crate) struct Symptom {
     pub(crate) location: Location,
     pub(crate) direction: Option<Direction>,
     pub(crate) toward: Option<Toward>,
-    pub(crate) facts: Facts,
+    /// Packets of the decisive kind sent at one end and received at the other.
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    /// How often it happened.
+    pub(crate) count: u64,
+    /// For scripts. [`Details::Counts`] is filled in from `sent` and `received` when symptoms are gathered.
+    pub(crate) details: Details,
+    /// Words of this symptom that its sentence uses; may be empty.
+    pub(crate) note: String,
+    /// Tells it, and others of its kind with it, in one sentence.
+    pub(crate) say: Say,
     pub(crate) evidence: Vec<Sighting>,
     /// What of the connection's losses it explains, by direction: sent and lost wire segments that do not count
     /// as packet loss any more.
@@ -63,24 +73,26 @@ impl Sighting {
     }
 }
 
-/// Figures of a symptom, for its sentence and its details.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Facts {
-    /// Packets of the decisive kind sent at one end and received at the other.
-    Counts { sent: u64, received: u64 },
-    /// A forged RST.
-    Injected { ttl: u8, usual_ttl: Option<u8>, idle_ns: i64, in_path: Option<bool> },
-    /// Sizes of a path-MTU black hole.
-    PathMtu { largest_delivered: u32, smallest_lost: u32, times: u64, icmp: IcmpTooBig },
-    /// Who refused a connection, and how.
-    Refused { how: String },
-    /// A translated connection: the ends at the client's and at the server's capture point.
-    Translated {
-        at_client: (correlate_proto::Endpoint, correlate_proto::Endpoint),
-        at_server: (correlate_proto::Endpoint, correlate_proto::Endpoint),
-    },
-    /// Why a connection was seen at one end only.
-    Unpaired { why: String },
+/// Makes the sentence of a finding.
+pub(crate) type Say = fn(&Told<'_>) -> String;
+
+/// Like symptoms gathered, as their sentence tells them.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    /// The one that is supported best; its details and words stand for all.
+    pub(crate) worst: &'a Symptom,
+    /// Sums over all of them.
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    /// "3 of 5 connections".
+    pub(crate) of: String,
+}
+
+impl Told<'_> {
+    /// The direction in words; empty if there is none.
+    pub(crate) fn way(&self) -> &'static str {
+        self.worst.direction.map_or("", super::wording::direction)
+    }
 }
 
 impl Symptom {
@@ -90,7 +102,7 @@ impl Symptom {
         severity: Severity,
         confidence: Confidence,
         location: Location,
-        facts: Facts,
+        say: Say,
     ) -> Self {
         Self {
             code,
@@ -99,7 +111,12 @@ impl Symptom {
             location,
             direction: None,
             toward: None,
-            facts,
+            sent: 1,
+            received: 0,
+            count: 1,
+            details: Details::Plain {},
+            note: String::new(),
+            say,
             evidence: Vec::new(),
             explains: [Explained::default(); 2],
             alternatives: Vec::new(),
@@ -109,6 +126,25 @@ impl Symptom {
     /// The symptom with a direction.
     pub(crate) fn in_direction(mut self, direction: Direction) -> Self {
         self.direction = Some(direction);
+        self
+    }
+
+    /// The symptom of so many packets sent and received.
+    pub(crate) fn counting(mut self, sent: u64, received: u64) -> Self {
+        (self.sent, self.received, self.count) = (sent, received, sent);
+        self.details = Details::Counts { sent, received };
+        self
+    }
+
+    /// The symptom with figures for scripts.
+    pub(crate) fn with_details(mut self, details: Details) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// The symptom with words that its sentence uses.
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
         self
     }
 

@@ -1,6 +1,6 @@
 //! Connections that only one end's captures show, and why that is no evidence against the path.
 
-use super::{Facts, Sighting, Symptom, View};
+use super::{Sighting, Symptom, View};
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Location, Severity};
 
@@ -51,7 +51,7 @@ pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
         Severity::Info,
         Confidence::Proven,
         Location::Capture,
-        Facts::Unpaired { why },
+        |told| format!("Seen at one end only, in {}: {}.", told.of, told.worst.note),
     );
-    symptoms.push(symptom.with_evidence(evidence));
+    symptoms.push(symptom.with_note(why).with_evidence(evidence));
 }

@@ -46,6 +46,7 @@ pub(super) const HOST_EDGE: &str =
     "the network card or driver of either host, outside its capture point, rather than the network between";
 
 /// What to do next, by code.
+#[expect(clippy::too_many_lines, reason = "one sentence for each code and nothing else")]
 pub(super) const fn next_step(code: Code) -> &'static str {
     match code {
         Code::SynLost => {
@@ -105,6 +106,71 @@ pub(super) const fn next_step(code: Code) -> &'static str {
         }
         Code::ClockUnaligned => {
             "capture traffic in both directions between the two hosts; until then times of the two ends are not comparable"
+        }
+        Code::AcceptQueueFull => {
+            "on the server host see why the application does not accept: `ss -ltn` shows the queue and its limit; raise the listen backlog and `net.core.somaxconn` only if it keeps up on average"
+        }
+        Code::SynAckInjected => {
+            "nothing to mend if a SYN proxy or load balancer is meant to be there; else find the device that answers for the server"
+        }
+        Code::ChallengeAck => {
+            "see why the client reuses the port so soon while the server still holds the old connection: a lost RST or FIN, a NAT with few ports, or a restart of the client host"
+        }
+        Code::IdleExpiry => {
+            "make the application's keep-alive shorter than the idle time given, or the device's time-out longer"
+        }
+        Code::Outage => {
+            "ask what failed or was changed in this direction between the two times: a link, a route, a failover"
+        }
+        Code::AckLoss => {
+            "nothing to do by itself: later ACKs make up for lost ones; see whether data is lost in the same direction"
+        }
+        Code::SackNotRewritten => {
+            "turn sequence number randomisation off on the firewall between the two, or upgrade it: selective acknowledgement does not work through it"
+        }
+        Code::WindowScaleMismatch => {
+            "find the device that removes the window scale option and let it pass; the MSS and other options that it changes name it"
+        }
+        Code::PayloadAltered => {
+            "find the device that edits the stream (an application gateway, a proxy, a faulty card) by capturing between the two points"
+        }
+        Code::OptionStripped => "find the firewall or normaliser that removes the option, and let it pass",
+        Code::ZeroWindow => {
+            "ask the receiving application why it does not read: it is the one that holds the transfer up"
+        }
+        Code::WindowUpdateLost => {
+            "look at loss in the direction of the ACKs; the stall ends only with the sender's next probe"
+        }
+        Code::ClockStep => {
+            "see what set the clock at that time (`chronyc tracking`, `journalctl -u chronyd`), and use times across it with care"
+        }
+        Code::SequenceRewritten => {
+            "nothing to do by itself: the shift is given for looking a packet up in the other capture"
+        }
+        Code::MssClamped => {
+            "nothing to do if a tunnel or PPPoE link on the path needs it; both values are given"
+        }
+        Code::DscpRewritten => {
+            "see whether the change is meant: from there on packets are queued by another class"
+        }
+        Code::EcnBleached => {
+            "let the device leave the two ECN bits alone when it rewrites the class of service"
+        }
+        Code::Proxied => {
+            "capture at the proxy as well: what is lost between its two connections cannot be seen from their far ends"
+        }
+        Code::SpuriousRetransmission => {
+            "see what misled the sender: lost ACKs, reordering, or a sudden delay; the details count each"
+        }
+        Code::Reordering => {
+            "look for parallel links or queues that share this direction's packets without regard to connections"
+        }
+        Code::Duplication => "look for a loop, a mirrored port or a bonded link in this direction",
+        Code::SlowServer => {
+            "ask the server's application: the request had arrived and the answer had not been sent for the time given"
+        }
+        Code::SlowClient => {
+            "ask the client's application: the answer had arrived and it asked nothing for the time given"
         }
     }
 }

@@ -1,7 +1,7 @@
 //! SYN-ACKs that were lost or ignored, and the last ACK.
 
 use super::super::view::{host_of, path_of};
-use super::super::{Facts, Sighting, Symptom, wording};
+use super::super::{Sighting, Symptom, wording};
 use super::Handshake;
 use crate::point::Window;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
@@ -45,13 +45,15 @@ impl Handshake<'_> {
             .collect();
         evidence.extend(log.syn.first().map(|&syn| Sighting::of(syn, EvidenceEvent::Received, "SYN")));
         evidence.extend(self.view.sent_not_seen(&log.syn_ack, "SYN-ACK", self.opener.point));
-        let symptom = Symptom::new(
-            Code::SynAckLost,
-            Severity::Error,
-            confidence,
-            path_of(back),
-            Facts::Counts { sent: log.syn_ack.count(), received: 0 },
-        );
+        let symptom = Symptom::new(Code::SynAckLost, Severity::Error, confidence, path_of(back), |told| {
+            format!(
+                "{} left and none reached the other end {}, in {}.",
+                wording::count(told.sent, "SYN-ACK", "SYN-ACKs"),
+                told.way(),
+                told.of
+            )
+        });
+        let symptom = symptom.counting(log.syn_ack.count(), 0);
         let symptom = symptom.in_direction(back).with_evidence(evidence).explaining(back, self.lost(back));
         Some(symptom.or_else(wording::HOST_EDGE))
     }
@@ -92,13 +94,15 @@ impl Handshake<'_> {
             log.last_syn.filter(|_| asked_again).map(|p| Sighting::of(p, EvidenceEvent::Sent, "SYN again")),
         );
         evidence.push(Sighting::absent(self.opener.point, None, EvidenceEvent::NeverSent, "ACK or RST"));
-        let symptom = Symptom::new(
-            Code::SynAckIgnored,
-            Severity::Error,
-            confidence,
-            host_of(self.forward),
-            Facts::Counts { sent: self.at_responder.syn_ack.count(), received: log.syn_ack.count() },
-        );
+        let symptom =
+            Symptom::new(Code::SynAckIgnored, Severity::Error, confidence, host_of(self.forward), |told| {
+                format!(
+                    "{} reached the host that asked and it went on as if none had, in {}.",
+                    wording::count(told.received, "SYN-ACK", "SYN-ACKs"),
+                    told.of
+                )
+            });
+        let symptom = symptom.counting(self.at_responder.syn_ack.count(), log.syn_ack.count());
         Some(symptom.in_direction(back).with_evidence(evidence))
     }
 
@@ -125,8 +129,15 @@ impl Handshake<'_> {
             Severity::Warning,
             confidence,
             path_of(self.forward),
-            Facts::Counts { sent: 1, received: 0 },
+            |told| {
+                format!(
+                    "The last ACK of the handshake was lost {} and the SYN-ACK had to be repeated, in {}.",
+                    told.way(),
+                    told.of
+                )
+            },
         );
+        let symptom = symptom.counting(1, 0);
         let symptom = symptom.in_direction(self.forward).with_evidence(evidence).explaining(self.forward, 1);
         Some(symptom.or_else(wording::HOST_EDGE))
     }

@@ -1,7 +1,7 @@
 //! Connections that were refused: by the called host, or by a device on the path.
 
 use super::super::view::host_of;
-use super::super::{Facts, Sighting, Symptom};
+use super::super::{Sighting, Symptom};
 use super::Handshake;
 use crate::connection::{IcmpSeen, SentState};
 use correlate_proto::IcmpKind;
@@ -48,9 +48,9 @@ impl Handshake<'_> {
             Severity::Error,
             Confidence::Proven,
             host_of(back),
-            Facts::Refused { how },
+            |told| format!("The called host itself refused with {}, in {}.", told.worst.note, told.of),
         );
-        Some(symptom.in_direction(back).with_evidence(evidence).or_else(
+        Some(symptom.with_note(how).in_direction(back).with_evidence(evidence).or_else(
             "a packet filter on that host may reject in the closed port's name; its counters tell, the packets do not",
         ))
     }
@@ -88,15 +88,16 @@ impl Handshake<'_> {
             EvidenceEvent::NeverSent,
             how.clone(),
         ));
-        let symptom = Symptom::new(
-            Code::RefusedInPath,
-            Severity::Error,
-            confidence,
-            Location::PathDevice,
-            Facts::Refused { how },
-        );
+        let symptom =
+            Symptom::new(Code::RefusedInPath, Severity::Error, confidence, Location::PathDevice, |told| {
+                format!(
+                    "A device on the path refused with {}; the called host sent nothing of the kind, in {}.",
+                    told.worst.note, told.of
+                )
+            });
         Some(
             symptom
+                .with_note(how)
                 .in_direction(self.forward.reversed())
                 .with_evidence(evidence)
                 .or_else("a packet filter of the answering host that works behind its capture point"),

@@ -1,7 +1,7 @@
 //! SYNs that got no answer: lost on the way, or met by silence.
 
 use super::super::view::{host_of, path_of};
-use super::super::{Facts, Sighting, Symptom, wording};
+use super::super::{Sighting, Symptom, wording};
 use super::Handshake;
 use crate::point::Window;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
@@ -29,15 +29,17 @@ impl Handshake<'_> {
             (false, true, false) => Confidence::Strong,
         };
         let far = self.view.receiving_point(self.forward);
-        let symptom = Symptom::new(
-            Code::SynLost,
-            Severity::Error,
-            confidence,
-            path_of(self.forward),
-            Facts::Counts { sent: self.at_opener.syn.count(), received: 0 },
-        );
+        let symptom =
+            Symptom::new(Code::SynLost, Severity::Error, confidence, path_of(self.forward), |told| {
+                format!(
+                    "{} left the client host and none reached the server's capture point, in {}.",
+                    wording::count(told.sent, "SYN", "SYNs"),
+                    told.of
+                )
+            });
         Some(
             symptom
+                .counting(self.at_opener.syn.count(), 0)
                 .in_direction(self.forward)
                 .with_evidence(self.view.sent_not_seen(&self.at_opener.syn, "SYN", far))
                 .explaining(self.forward, self.lost(self.forward))
@@ -81,13 +83,14 @@ impl Handshake<'_> {
             EvidenceEvent::NeverSent,
             "SYN-ACK, RST or ICMP",
         ));
-        let symptom = Symptom::new(
-            Code::SynUnanswered,
-            Severity::Error,
-            confidence,
-            host_of(back),
-            Facts::Counts { sent: self.at_opener.syn.count(), received: log.syn.count() },
-        );
+        let symptom = Symptom::new(Code::SynUnanswered, Severity::Error, confidence, host_of(back), |told| {
+            format!(
+                "{} reached the host and it sent nothing back, in {}.",
+                wording::count(told.received, "SYN", "SYNs"),
+                told.of
+            )
+        });
+        let symptom = symptom.counting(self.at_opener.syn.count(), log.syn.count());
         Some(symptom.in_direction(self.forward).with_evidence(evidence))
     }
 }
