@@ -54,6 +54,8 @@ pub struct Entry {
     pub direction: Direction,
     /// TCP or ICMP.
     pub protocol: Protocol,
+    /// The connection, from client to server as the client sees it.
+    pub connection: FourTuple,
     /// Four-tuple as it came.
     pub came: FourTuple,
     /// Four-tuple as it left.
@@ -78,9 +80,11 @@ pub struct Entry {
     pub wire_segments: usize,
     /// Own value of the timestamps option.
     pub tsval: Option<u32>,
+    /// How many SACK blocks it bears.
+    pub sack_blocks: usize,
     /// What was done.
     pub done: Done,
-    /// Names of the rules that had an effect, joined by `+`; empty if none.
+    /// Names of the rules that had an effect on it, joined by `+`; empty if none.
     pub rule: String,
     /// How long it was meant to stay, path delay included, in ns.
     pub delay_ns: u64,
@@ -88,6 +92,18 @@ pub struct Entry {
     pub seq_left: u32,
     /// Acknowledgement number as it left.
     pub ack_left: u32,
+}
+
+impl Entry {
+    /// Whether the rule of that name had an effect on the packet, or made it.
+    pub fn is_by(&self, rule: &str) -> bool {
+        self.rule.split('+').any(|name| name == rule)
+    }
+
+    /// Whether a host sent it, rather than the middlebox: it is neither a copy nor forged.
+    pub const fn is_by_host(&self) -> bool {
+        !matches!(self.done, Done::Duplicate | Done::Inject)
+    }
 }
 
 /// How many packets entered the middlebox in one direction, and what became of them, counted as on a wire.
@@ -126,7 +142,8 @@ impl Totals {
 }
 
 const HEADER: &str = "t_in_ns,t_out_ns,direction,protocol,server,came_src,came_dst,left_src,left_dst,ip_id,ip_len,\
-seq,ack,flags,payload_len,gso_size,wire_segments,tsval,done,rule,delay_ns,seq_left,ack_left";
+seq,ack,flags,payload_len,gso_size,wire_segments,tsval,done,rule,delay_ns,seq_left,ack_left,\
+connection_src,connection_dst,sack_blocks";
 
 /// Writes the ledger as CSV, one line per entry, with a header line. Absent values are empty.
 pub fn write_csv(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
@@ -151,7 +168,8 @@ fn write_entry(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     write!(out, "{},{},{},{},", text(entry.ip_id), entry.ip_len, entry.seq, entry.ack)?;
     write!(out, "0x{:03x},{},{},", entry.flags.0, entry.payload_len, entry.gso_size)?;
     write!(out, "{},{},{},", entry.wire_segments, text(entry.tsval), entry.done.word())?;
-    writeln!(out, "{},{},{},{}", entry.rule, entry.delay_ns, entry.seq_left, entry.ack_left)
+    write!(out, "{},{},{},{},", entry.rule, entry.delay_ns, entry.seq_left, entry.ack_left)?;
+    writeln!(out, "{},{},{}", entry.connection.src, entry.connection.dst, entry.sack_blocks)
 }
 
 fn text(value: Option<impl ToString>) -> String {

@@ -5,11 +5,13 @@
 
 mod catalogue;
 mod error;
+mod expect;
 mod lab;
 mod ledger;
 mod middlebox;
 mod namespace;
 mod netlink;
+mod octets;
 mod pcap;
 mod plan;
 mod rng;
@@ -19,10 +21,12 @@ mod sys;
 mod tap;
 mod topology;
 mod traffic;
+mod truth;
 mod wire;
 
 pub use catalogue::{catalogue, find};
 pub use error::LabError;
+pub use expect::Expect;
 pub use lab::{Lab, Outcome, record};
 pub use ledger::{Done, Entry, Protocol, Totals, write_csv};
 pub use namespace::{Namespace, enter_user_namespace};
@@ -31,9 +35,10 @@ pub use rule::{
     Action, Count, IcmpMessage, Kind, Match, Payload, Rewrite, RstInjection, Rule, SackBlocks, Scope, Toward,
     Trigger,
 };
-pub use scenario::{Expect, Scenario};
+pub use scenario::Scenario;
 pub use tap::{ClockError, Omitted, TapInterface, TapOutcome, TapPlan};
 pub use topology::{Host, IpVersion, MAX_SERVERS, Offloads};
 pub use traffic::{
     Caller, ClientReport, Flow, Listener, Pace, ServerReport, Side, Step, Traffic, TrafficReport,
 };
+pub use truth::Truth;

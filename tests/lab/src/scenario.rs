@@ -1,5 +1,6 @@
 //! A scenario: everything about one situation of the catalogue, as data.
 
+use crate::expect::Expect;
 use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::tap::TapPlan;
@@ -33,22 +34,10 @@ pub struct Scenario {
     pub server_taps: Vec<TapPlan>,
     /// What a right report says.
     pub expect: Expect,
-}
-
-/// What a right report says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expect {
-    /// Findings that must be there.
-    pub must: Vec<&'static str>,
-    /// Findings that may be there beside them. `info` findings that are in neither list are no fault; errors
-    /// and warnings are.
-    pub may: Vec<&'static str>,
-    /// Findings that must not be there.
-    pub never: Vec<&'static str>,
-    /// Exit statuses that are right.
-    pub exit: Vec<i32>,
-    /// Whether there is a problem to be found.
-    pub problem: bool,
+    /// Why it makes no sense over IPv6, if so.
+    pub not_over_v6: Option<&'static str>,
+    /// Why it makes no sense with offloads on, if so.
+    pub not_with_offloads: Option<&'static str>,
 }
 
 impl Scenario {
@@ -67,6 +56,8 @@ impl Scenario {
             client_tap: TapPlan::default(),
             server_taps: vec![TapPlan::default()],
             expect: Expect::clean(),
+            not_over_v6: None,
+            not_with_offloads: None,
         }
     }
 }
@@ -106,47 +97,19 @@ impl Scenario {
         self.server_taps = vec![tap];
         self
     }
-}
 
-impl Expect {
-    /// Nothing is wrong: exit 0, and no error or warning.
-    pub fn clean() -> Self {
-        Self { exit: vec![0], ..Self::default() }
+    /// The same situation over that version of IP, with offloads so; `None` where that makes no sense, for the
+    /// reason that [`Self::unfit`] gives. What is expected is the same.
+    pub fn variant(&self, ip: IpVersion, offloads: Offloads) -> Option<Self> {
+        self.unfit(ip, offloads).is_none().then(|| Self { ip, offloads, ..self.clone() })
     }
 
-    /// A problem, told by these findings.
-    pub fn problem(must: &[&'static str]) -> Self {
-        Self { must: must.to_vec(), exit: vec![1], problem: true, ..Self::default() }
-    }
-
-    /// Something worth telling but no error: exit 0.
-    pub fn notable(must: &[&'static str]) -> Self {
-        Self { must: must.to_vec(), ..Self::clean() }
-    }
-
-    /// No verdict is possible, for these findings.
-    pub fn inconclusive(must: &[&'static str]) -> Self {
-        Self { must: must.to_vec(), exit: vec![3], ..Self::default() }
-    }
-
-    /// Beside them these may be there.
-    #[must_use]
-    pub fn may(mut self, codes: &[&'static str]) -> Self {
-        self.may.extend(codes);
-        self
-    }
-
-    /// These must not.
-    #[must_use]
-    pub fn never(mut self, codes: &[&'static str]) -> Self {
-        self.never.extend(codes);
-        self
-    }
-
-    /// This exit status is right too.
-    #[must_use]
-    pub fn or_exit(mut self, status: i32) -> Self {
-        self.exit.push(status);
-        self
+    /// Why there is no such variant of the scenario; `None` if there is.
+    pub const fn unfit(&self, ip: IpVersion, offloads: Offloads) -> Option<&'static str> {
+        match (ip, offloads) {
+            (IpVersion::V6, _) if self.not_over_v6.is_some() => self.not_over_v6,
+            (_, Offloads::On) => self.not_with_offloads,
+            (IpVersion::V4 | IpVersion::V6, Offloads::Off) => None,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The catalogue is consistent.
 
-use correlate_lab::{catalogue, find};
+use correlate_lab::{IpVersion, Offloads, catalogue, find};
 use std::collections::BTreeSet;
 
 /// The codes of findings that a report can have.
@@ -74,6 +74,37 @@ fn expectations_speak_in_known_codes_and_do_not_contradict_themselves() {
         }
         assert!(!expect.exit.is_empty(), "{}: no exit status is right", scenario.name);
         assert_eq!(expect.problem, expect.exit == [1], "{}: a problem is status 1", scenario.name);
+    }
+}
+
+/// What is said of captures and clocks, and not of connections.
+const OF_CAPTURES: [&str; 4] = ["capture-loss", "not-captured", "clock-unaligned", "clock-step"];
+
+#[test]
+fn of_every_finding_it_is_said_which_connections_it_concerns() {
+    for scenario in catalogue() {
+        let expect = &scenario.expect;
+        for (code, _) in &expect.truth {
+            assert!(CODES.contains(code), "{}: {code} is no code", scenario.name);
+        }
+        for code in expect.must.iter().filter(|code| !OF_CAPTURES.contains(code)) {
+            assert!(expect.truths(code).next().is_some(), "{}: which ones are {code}?", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn a_variant_is_the_same_situation_or_there_is_a_reason() {
+    for scenario in catalogue() {
+        for (ip, offloads) in [IpVersion::V4, IpVersion::V6]
+            .into_iter()
+            .flat_map(|ip| [Offloads::Off, Offloads::On].map(|offloads| (ip, offloads)))
+        {
+            match scenario.variant(ip, offloads) {
+                None => assert!(scenario.unfit(ip, offloads).is_some(), "{}", scenario.name),
+                Some(variant) => assert_eq!((variant.ip, variant.offloads), (ip, offloads)),
+            }
+        }
     }
 }
 

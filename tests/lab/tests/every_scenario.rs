@@ -18,6 +18,10 @@ fn check(scenario: &Scenario) {
     if perfect(&scenario.client_tap) && scenario.server_taps.iter().all(perfect) {
         assert_ledger_agrees(scenario.name, &outcome);
     }
+    for code in &scenario.expect.must {
+        let concerned = outcome.concerned_by(&scenario.expect, code);
+        assert!(concerned.is_none_or(|some| !some.is_empty()), "{}: {code} concerns none", scenario.name);
+    }
     let gap = outcome.ledger.iter().find(|entry| entry.at_out_ns.is_none() && entry.rule.is_empty());
     assert_eq!(gap, None, "{}: a packet vanished without a rule", scenario.name);
 }

@@ -1,10 +1,12 @@
 //! Nothing is wrong but the capture, or less is captured than there is.
 
 use super::clean::{EXCHANGE, MB, NO_LOSS};
+use crate::expect::Expect;
 use crate::plan::Translation;
-use crate::scenario::{Expect, Scenario};
+use crate::scenario::Scenario;
 use crate::tap::{ClockError, TapInterface, TapPlan};
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
+use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -91,7 +93,7 @@ fn one_of_two_backends() -> Scenario {
         "The path is fine. The client calls the service's address and the middle spreads the connections over two \
          servers. Half of them are seen at the client only.",
     )
-    .expecting(Expect::notable(&["unpaired-connection"]).may(&["address-translated"]))
+    .expecting(Expect::notable(&["unpaired-connection"]).may(&["address-translated"]).of(Truth::Server(1), &["unpaired-connection"]).of(Truth::Server(0), &["address-translated"]))
 }
 
 fn two_backends() -> Scenario {
@@ -100,7 +102,7 @@ fn two_backends() -> Scenario {
         "a service has two servers and both are captured",
         "The path is fine. The middle spreads the connections over two servers; each connection pairs with one.",
     )
-    .expecting(Expect::notable(&["address-translated"]).never(&["unpaired-connection"]));
+    .expecting(Expect::notable(&["address-translated"]).of(Truth::Every, &["address-translated"]).never(&["unpaired-connection"]));
     scenario.server_taps.push(TapPlan::default());
     scenario
 }

@@ -1,10 +1,12 @@
 //! Nothing is wrong: whatever is accused here is accused falsely.
 
+use crate::expect::Expect;
 use crate::plan::Translation;
 use crate::rule::{Action, Match, Rule};
-use crate::scenario::{Expect, Scenario};
+use crate::scenario::Scenario;
 use crate::topology::{IpVersion, Offloads};
 use crate::traffic::{Caller, Flow, Pace, Side, Step, Traffic};
+use crate::truth::Truth;
 
 /// A small request and its answer, after some thought.
 pub(super) const EXCHANGE: [Step; 3] =
@@ -99,7 +101,7 @@ fn nat() -> Scenario {
          different four-tuples of the same connections.",
         Traffic::new(vec![Flow::new(8080, &EXCHANGE).times(10, Pace::Concurrent(10))]),
     )
-    .expecting(Expect::notable(&["address-translated"]));
+    .expecting(Expect::notable(&["address-translated"]).of(Truth::Every, &["address-translated"]));
     scenario.plan.translation = Translation::Source;
     scenario.plan.hops = 1;
     scenario
@@ -118,7 +120,13 @@ fn reorder_dup() -> Scenario {
         Rule::new("duplicate", Match::tcp().data(), Action::Duplicate { probability: 0.01, gap_us: 500 }),
         Rule::new("hold", Match::tcp().data(), Action::Hold { probability: 0.02, extra_us: 3_000 }),
     ])
-    .expecting(Expect::notable(&["reordering", "duplication"]).may(&["spurious-retransmission"]))
+    .expecting(
+        Expect::notable(&["reordering", "duplication"])
+            .may(&["spurious-retransmission"])
+            .of(Truth::Overtaken, &["reordering"])
+            .of(Truth::Rule("duplicate"), &["duplication"])
+            .of(Truth::SentInVain, &["spurious-retransmission"]),
+    )
 }
 
 fn half_close() -> Scenario {

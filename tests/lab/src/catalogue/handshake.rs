@@ -1,9 +1,11 @@
 //! Connections that do not come about.
 
 use super::clean::{EXCHANGE, background};
+use crate::expect::Expect;
 use crate::rule::{Action, Count, IcmpMessage, Match, Rule};
-use crate::scenario::{Expect, Scenario};
+use crate::scenario::Scenario;
 use crate::traffic::{Caller, Flow, Listener, Pace, Side, Step, Traffic};
+use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -34,7 +36,7 @@ fn syn_lost() -> Scenario {
         Traffic::new(vec![calls(), background(4)]),
     )
     .rules(vec![Rule::new("drop-syn", Match::c2s().syn().port(5432), Action::Drop)])
-    .expecting(Expect::problem(&["syn-lost"]).never(&["syn-ack-lost", "syn-unanswered"]))
+    .expecting(Expect::problem(&["syn-lost"]).of(Truth::Rule("drop-syn"), &["syn-lost"]).never(&["syn-ack-lost", "syn-unanswered"]))
 }
 
 fn syn_ack_lost() -> Scenario {
@@ -46,7 +48,7 @@ fn syn_ack_lost() -> Scenario {
         Traffic::new(vec![calls(), background(4)]),
     )
     .rules(vec![Rule::new("drop-syn-ack", Match::s2c().syn_ack().port(5432), Action::Drop)])
-    .expecting(Expect::problem(&["syn-ack-lost"]).never(&["syn-lost", "syn-unanswered", "syn-ack-ignored"]))
+    .expecting(Expect::problem(&["syn-ack-lost"]).of(Truth::Rule("drop-syn-ack"), &["syn-ack-lost"]).never(&["syn-lost", "syn-unanswered", "syn-ack-ignored"]))
 }
 
 fn handshake_ack_lost() -> Scenario {
@@ -66,7 +68,9 @@ fn handshake_ack_lost() -> Scenario {
     .expecting(
         Expect::notable(&["handshake-ack-lost"])
             .may(&["ack-loss", "packet-loss"])
-            .never(&["syn-ack-lost", "accept-queue-full"]),
+            .of(Truth::GreetedTwice, &["handshake-ack-lost"])
+.of(Truth::Rule("drop-handshake-ack"), &["ack-loss", "packet-loss"])
+.never(&["syn-ack-lost", "accept-queue-full"]),
     )
 }
 
@@ -78,7 +82,7 @@ fn syn_unanswered() -> Scenario {
          the client it looks exactly as if the network had lost them.",
         Traffic::new(vec![calls().listener(Listener::Deaf)]),
     )
-    .expecting(Expect::problem(&["syn-unanswered"]).never(&["syn-lost", "syn-ack-lost"]))
+    .expecting(Expect::problem(&["syn-unanswered"]).of(Truth::Port(5432), &["syn-unanswered"]).never(&["syn-lost", "syn-ack-lost"]))
 }
 
 fn syn_ack_ignored() -> Scenario {
@@ -89,7 +93,7 @@ fn syn_ack_ignored() -> Scenario {
          time-out, the server an endless handshake.",
         Traffic::new(vec![calls().caller(Caller::Deaf)]),
     )
-    .expecting(Expect::problem(&["syn-ack-ignored"]).never(&["syn-lost", "syn-ack-lost", "syn-unanswered"]))
+    .expecting(Expect::problem(&["syn-ack-ignored"]).of(Truth::Port(5432), &["syn-ack-ignored"]).never(&["syn-lost", "syn-ack-lost", "syn-unanswered"]))
 }
 
 fn accept_queue_full() -> Scenario {
@@ -105,7 +109,7 @@ fn accept_queue_full() -> Scenario {
     .expecting(Expect {
         // From packets alone the two are the same; the counters of a live capture make the difference.
         may: vec!["accept-queue-full", "syn-unanswered"],
-        ..Expect::problem(&[]).never(&["syn-lost", "syn-ack-lost"])
+        ..Expect::problem(&[]).of(Truth::Unanswered(5432), &["accept-queue-full", "syn-unanswered"]).never(&["syn-lost", "syn-ack-lost"])
     })
 }
 
@@ -116,11 +120,13 @@ fn connection_refused() -> Scenario {
         "The path is fine. The server's host answers each SYN with a reset.",
         Traffic::new(vec![calls().listener(Listener::Closed)]),
     )
-    .expecting(Expect::problem(&["connection-refused"]).never(&[
-        "refused-in-path",
-        "rst-injected",
-        "syn-lost",
-    ]))
+    .expecting(
+        Expect::problem(&["connection-refused"]).of(Truth::Port(5432), &["connection-refused"]).never(&[
+            "refused-in-path",
+            "rst-injected",
+            "syn-lost",
+        ]),
+    )
 }
 
 fn refused_in_path() -> Scenario {
@@ -132,7 +138,7 @@ fn refused_in_path() -> Scenario {
         Traffic::new(vec![calls(), background(1)]),
     )
     .rules(vec![Rule::new("refuse", Match::c2s().syn().port(5432), Action::Refuse)])
-    .expecting(Expect::problem(&["refused-in-path"]).never(&["connection-refused", "syn-lost"]))
+    .expecting(Expect::problem(&["refused-in-path"]).of(Truth::Rule("refuse"), &["refused-in-path"]).never(&["connection-refused", "syn-lost"]))
 }
 
 fn refused_in_path_icmp() -> Scenario {
@@ -147,5 +153,9 @@ fn refused_in_path_icmp() -> Scenario {
         Match::c2s().syn().port(5432),
         Action::RejectIcmp(IcmpMessage::Prohibited),
     )])
-    .expecting(Expect::problem(&["refused-in-path"]).never(&["connection-refused", "syn-lost"]))
+    .expecting(
+        Expect::problem(&["refused-in-path"])
+            .of(Truth::Rule("prohibit"), &["refused-in-path"])
+            .never(&["connection-refused", "syn-lost"]),
+    )
 }

@@ -1,10 +1,12 @@
 //! Packets that are lost at random.
 
 use super::clean::MB;
+use crate::expect::Expect;
 use crate::rule::{Action, Match, Rule};
-use crate::scenario::{Expect, Scenario};
+use crate::scenario::Scenario;
 use crate::topology::IpVersion;
 use crate::traffic::{Flow, Pace, Step, Traffic};
+use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -18,6 +20,15 @@ fn bulk(client: usize, server: usize) -> Traffic {
     ])
 }
 
+/// A problem, told by these findings, that a rule called `lose` makes.
+fn losing(must: &[&'static str]) -> Expect {
+    Expect::problem(must)
+        .of(Truth::Rule("lose"), &["packet-loss", "asymmetric-loss", "outage"])
+        .of(Truth::RuleOnAck("lose"), &["ack-loss"])
+        .of(Truth::SentInVain, &["spurious-retransmission"])
+        .of(Truth::GreetedTwice, &["handshake-ack-lost"])
+}
+
 fn one_way() -> Scenario {
     Scenario::new(
         "loss-1pct-one-way",
@@ -28,7 +39,7 @@ fn one_way() -> Scenario {
     )
     .rules(vec![Rule::new("lose", Match::s2c(), Action::DropOneIn { packets: 80 })])
     .expecting(
-        Expect::problem(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]),
+        losing(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]),
     )
 }
 
@@ -41,7 +52,7 @@ fn both() -> Scenario {
     )
     .rules(vec![Rule::new("lose", Match::tcp(), Action::DropOneIn { packets: 33 })])
     .expecting(
-        Expect::problem(&["packet-loss"])
+        losing(&["packet-loss"])
             .may(&["spurious-retransmission", "ack-loss", "handshake-ack-lost"])
             .never(&["asymmetric-loss"]),
     )
@@ -55,11 +66,7 @@ fn bursty() -> Scenario {
         bulk(100_000, 10 * MB),
     )
     .rules(vec![Rule::new("lose", Match::s2c().data(), Action::DropBurst { enter: 0.005, leave: 0.25 })])
-    .expecting(Expect::problem(&["packet-loss"]).may(&[
-        "asymmetric-loss",
-        "spurious-retransmission",
-        "outage",
-    ]))
+    .expecting(losing(&["packet-loss"]).may(&["asymmetric-loss", "spurious-retransmission", "outage"]))
 }
 
 fn with_reorder_dup() -> Scenario {
@@ -76,8 +83,10 @@ fn with_reorder_dup() -> Scenario {
         Rule::new("hold", Match::s2c().data(), Action::Hold { probability: 0.02, extra_us: 3_000 }),
     ])
     .expecting(
-        Expect::problem(&["packet-loss", "asymmetric-loss"])
-            .may(&["reordering", "duplication", "spurious-retransmission"]),
+        losing(&["packet-loss", "asymmetric-loss"])
+            .may(&["reordering", "duplication", "spurious-retransmission"])
+            .of(Truth::Overtaken, &["reordering"])
+            .of(Truth::Rule("duplicate"), &["duplication"]),
     )
 }
 
@@ -91,7 +100,7 @@ fn ipv6() -> Scenario {
     )
     .over(IpVersion::V6)
     .rules(vec![Rule::new("lose", Match::c2s(), Action::DropOneIn { packets: 50 })])
-    .expecting(Expect::problem(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]))
+    .expecting(losing(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]))
 }
 
 fn acks_only() -> Scenario {
@@ -105,11 +114,10 @@ fn acks_only() -> Scenario {
     .rules(vec![Rule::new("lose-acks", Match::c2s().pure_ack(), Action::DropOneIn { packets: 5 })])
     .expecting(Expect {
         exit: vec![0, 1],
-        ..Expect::notable(&["ack-loss"]).may(&[
-            "packet-loss",
-            "asymmetric-loss",
-            "handshake-ack-lost",
-            "spurious-retransmission",
-        ])
+        ..Expect::notable(&["ack-loss"])
+            .may(&["packet-loss", "asymmetric-loss", "handshake-ack-lost", "spurious-retransmission"])
+            .of(Truth::Rule("lose-acks"), &["ack-loss", "packet-loss", "asymmetric-loss"])
+            .of(Truth::SentInVain, &["spurious-retransmission"])
+            .of(Truth::GreetedTwice, &["handshake-ack-lost"])
     })
 }

@@ -1,9 +1,11 @@
 //! Paths that stop to carry, or that carry only some packets; and ends that are slow.
 
 use super::clean::{EXCHANGE, MB, NO_LOSS};
+use crate::expect::Expect;
 use crate::rule::{Action, Count, IcmpMessage, Match, Rule};
-use crate::scenario::{Expect, Scenario};
+use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
+use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -30,7 +32,7 @@ fn one_way_blackhole() -> Scenario {
         Traffic::new(vec![doomed, healthy]),
     )
     .rules(vec![Rule::new("swallow", Match::s2c().port(9001).count(Count::After(40)), Action::Drop)])
-    .expecting(Expect::problem(&["one-way-blackhole"]).may(&["packet-loss"]).never(&["path-mtu-blackhole"]))
+    .expecting(Expect::problem(&["one-way-blackhole"]).may(&["packet-loss"]).of(Truth::Rule("swallow"), &["one-way-blackhole", "packet-loss"]).never(&["path-mtu-blackhole"]))
 }
 
 fn outage() -> Scenario {
@@ -44,7 +46,9 @@ fn outage() -> Scenario {
     )
     .rules(vec![Rule::new("outage", Match::s2c().between_ms(700, 1_300), Action::Drop)])
     .expecting(
-        Expect::problem(&["outage"]).may(&["packet-loss", "asymmetric-loss", "spurious-retransmission"]),
+        Expect::problem(&["outage"]).may(&["packet-loss", "asymmetric-loss", "spurious-retransmission"])
+            .of(Truth::Rule("outage"), &["outage", "packet-loss", "asymmetric-loss"])
+            .of(Truth::SentInVain, &["spurious-retransmission"]),
     )
 }
 
@@ -59,6 +63,13 @@ fn small_then_large(side: Side) -> Traffic {
     Traffic::new(vec![Flow::new(8080, &script).times(2, Pace::Concurrent(100)).timeouts_ms(3_500, 2_500)])
 }
 
+/// A path that carries only small packets, by this rule.
+fn too_big(rule: &'static str) -> Expect {
+    Expect::problem(&["path-mtu-blackhole"])
+        .may(&["packet-loss"])
+        .of(Truth::Rule(rule), &["path-mtu-blackhole", "packet-loss"])
+}
+
 fn mtu_blackhole() -> Scenario {
     Scenario::new(
         "path-mtu-blackhole",
@@ -68,7 +79,7 @@ fn mtu_blackhole() -> Scenario {
         small_then_large(Side::Server),
     )
     .rules(vec![Rule::new("too-big", Match::s2c().longer_than(1_400), Action::Drop)])
-    .expecting(Expect::problem(&["path-mtu-blackhole"]).may(&["packet-loss"]).never(&["one-way-blackhole"]))
+    .expecting(too_big("too-big").never(&["one-way-blackhole"]))
 }
 
 fn mtu_blackhole_icmp_lost() -> Scenario {
@@ -80,7 +91,7 @@ fn mtu_blackhole_icmp_lost() -> Scenario {
         small_then_large(Side::Client),
     )
     .rules(vec![Rule::new("too-big-icmp-filtered", Match::c2s().longer_than(1_400), Action::Drop)])
-    .expecting(Expect::problem(&["path-mtu-blackhole"]).may(&["packet-loss"]).never(&["one-way-blackhole"]))
+    .expecting(too_big("too-big-icmp-filtered").never(&["one-way-blackhole"]))
 }
 
 fn mtu_blackhole_icmp_ignored() -> Scenario {
@@ -93,7 +104,7 @@ fn mtu_blackhole_icmp_ignored() -> Scenario {
         small_then_large(Side::Server),
     )
     .rules(vec![Rule::new("too-big", Match::s2c().longer_than(1_400), Action::RejectIcmp(useless))])
-    .expecting(Expect::problem(&["path-mtu-blackhole"]).may(&["packet-loss"]).never(&["one-way-blackhole"]))
+    .expecting(too_big("too-big").never(&["one-way-blackhole"]))
 }
 
 fn mtu_discovery() -> Scenario {
@@ -111,6 +122,7 @@ fn mtu_discovery() -> Scenario {
         exit: vec![0, 1],
         ..Expect::clean()
             .may(&["packet-loss", "asymmetric-loss"])
+            .of(Truth::Rule("too-big"), &["packet-loss", "asymmetric-loss"])
             .never(&["path-mtu-blackhole", "one-way-blackhole", "outage"])
     })
 }
@@ -124,7 +136,7 @@ fn slow_server() -> Scenario {
         "The path is fine. The answer leaves the server 700 ms after the request has arrived.",
         Traffic::new(vec![Flow::new(8080, &script).times(4, Pace::Concurrent(50))]),
     )
-    .expecting(Expect::notable(&["slow-server"]).never(&NO_LOSS))
+    .expecting(Expect::notable(&["slow-server"]).of(Truth::Port(8080), &["slow-server"]).never(&NO_LOSS))
 }
 
 fn zero_window() -> Scenario {
@@ -135,5 +147,10 @@ fn zero_window() -> Scenario {
         "The path is fine. The server reads nothing for 1.5 s; its buffer fills and its window closes.",
         Traffic::new(vec![Flow::new(8080, &script)]),
     )
-    .expecting(Expect::notable(&["zero-window"]).may(&["slow-server"]).never(&NO_LOSS))
+    .expecting(
+        Expect::notable(&["zero-window"])
+            .may(&["slow-server"])
+            .of(Truth::Port(8080), &["zero-window", "slow-server"])
+            .never(&NO_LOSS),
+    )
 }

@@ -1,9 +1,15 @@
 //! Connections that are reset, by a host or by someone else.
 
 use super::clean::{EXCHANGE, background};
+use crate::expect::Expect;
 use crate::rule::{Action, Count, Match, RstInjection, Rule, Toward, Trigger};
-use crate::scenario::{Expect, Scenario};
+use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
+use crate::truth::Truth;
+use correlate_proto::Direction;
+
+/// Those that the client's own stack reset.
+const BY_CLIENT: Truth = Truth::ResetBy(Direction::ClientToServer);
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -45,7 +51,7 @@ fn rst_injected() -> Scenario {
         Traffic::new(vec![Flow::new(8080, &thoughtful()).times(3, Pace::Concurrent(50))]),
     )
     .rules(while_the_server_thinks(RstInjection::toward(Toward::Both)))
-    .expecting(Expect::problem(&["rst-injected"]).never(&["reset-by-client", "reset-by-server", "idle-expiry"]))
+    .expecting(Expect::problem(&["rst-injected"]).of(Truth::Rule("inject-rst"), &["rst-injected"]).never(&["reset-by-client", "reset-by-server", "idle-expiry"]))
 }
 
 fn rst_injected_client_only() -> Scenario {
@@ -57,7 +63,7 @@ fn rst_injected_client_only() -> Scenario {
         Traffic::new(vec![Flow::new(8080, &thoughtful()).times(3, Pace::Concurrent(50))]),
     )
     .rules(while_the_server_thinks(RstInjection::toward(Toward::Client)))
-    .expecting(Expect::problem(&["rst-injected"]).may(&["reset-by-client"]).never(&["reset-by-server"]))
+    .expecting(Expect::problem(&["rst-injected"]).of(Truth::Rule("inject-rst"), &["rst-injected"]).may(&["reset-by-client"]).of(BY_CLIENT, &["reset-by-client"]).never(&["reset-by-server"]))
 }
 
 fn rst_injected_ttl() -> Scenario {
@@ -69,11 +75,13 @@ fn rst_injected_ttl() -> Scenario {
         Traffic::new(vec![Flow::new(8080, &thoughtful()).times(3, Pace::Concurrent(50))]),
     )
     .rules(while_the_server_thinks(injection))
-    .expecting(Expect::problem(&["rst-injected"]).never(&[
-        "reset-by-client",
-        "reset-by-server",
-        "idle-expiry",
-    ]));
+    .expecting(
+        Expect::problem(&["rst-injected"]).of(Truth::Rule("inject-rst"), &["rst-injected"]).never(&[
+            "reset-by-client",
+            "reset-by-server",
+            "idle-expiry",
+        ]),
+    );
     scenario.plan.hops = 3;
     scenario
 }
@@ -90,7 +98,7 @@ fn rst_lost() -> Scenario {
         traffic,
     )
     .rules(vec![Rule::new("drop-rst", Match::c2s().rst(), Action::Drop)])
-    .expecting(Expect::notable(&["rst-lost"]).may(&["reset-by-client", "packet-loss"]).never(&["rst-injected"]))
+    .expecting(Expect::notable(&["rst-lost"]).may(&["reset-by-client", "packet-loss"]).of(Truth::Rule("drop-rst"), &["rst-lost", "packet-loss"]).of(BY_CLIENT, &["reset-by-client"]).never(&["rst-injected"]))
 }
 
 fn reset_by_client() -> Scenario {
@@ -101,7 +109,7 @@ fn reset_by_client() -> Scenario {
         "The path is fine. The client's own stack sends the reset, and the server's capture sees the same one.",
         Traffic::new(vec![Flow::new(8080, &script).times(3, Pace::Sequential(50))]),
     )
-    .expecting(Expect::notable(&["reset-by-client"]).never(&["rst-injected", "rst-lost", "reset-by-server"]))
+    .expecting(Expect::notable(&["reset-by-client"]).of(BY_CLIENT, &["reset-by-client"]).never(&["rst-injected", "rst-lost", "reset-by-server"]))
 }
 
 fn reset_by_server() -> Scenario {
@@ -112,7 +120,7 @@ fn reset_by_server() -> Scenario {
         "The path is fine. The server's own stack sends the reset, and the client's capture sees the same one.",
         Traffic::new(vec![Flow::new(8080, &script).times(3, Pace::Sequential(50))]),
     )
-    .expecting(Expect::notable(&["reset-by-server"]).never(&["rst-injected", "rst-lost", "reset-by-client"]))
+    .expecting(Expect::notable(&["reset-by-server"]).of(Truth::ResetBy(Direction::ServerToClient), &["reset-by-server"]).never(&["rst-injected", "rst-lost", "reset-by-client"]))
 }
 
 /// An exchange, 2 s of silence, and another.
@@ -133,7 +141,7 @@ fn idle_expiry_silent() -> Scenario {
         Rule::new("expire", Match::tcp().port(8080).after_idle_ms(1_500), Action::Mark),
         Rule::new("drop-expired", Match::tcp().marked(), Action::Drop),
     ])
-    .expecting(Expect::problem(&["idle-expiry"]).may(&["one-way-blackhole"]).never(&["rst-injected"]))
+    .expecting(Expect::problem(&["idle-expiry"]).may(&["one-way-blackhole"]).of(Truth::Rule("drop-expired"), &["idle-expiry", "one-way-blackhole"]).never(&["rst-injected"]))
 }
 
 fn idle_expiry_rst() -> Scenario {
@@ -150,5 +158,5 @@ fn idle_expiry_rst() -> Scenario {
         Rule::new("reset-expired", Match::c2s().marked(), Action::InjectRst(reset)),
         Rule::new("drop-expired", Match::s2c().marked(), Action::Drop),
     ])
-    .expecting(Expect::problem(&["idle-expiry"]).never(&["rst-injected", "reset-by-server"]))
+    .expecting(Expect::problem(&["idle-expiry"]).of(Truth::Rule("reset-expired"), &["idle-expiry"]).never(&["rst-injected", "reset-by-server"]))
 }

@@ -1,9 +1,11 @@
 //! Devices that change what passes.
 
 use super::clean::{EXCHANGE, MB, NO_LOSS};
+use crate::expect::Expect;
 use crate::rule::{Action, Count, Match, Rewrite, Rule, SackBlocks};
-use crate::scenario::{Expect, Scenario};
+use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
+use crate::truth::Truth;
 use correlate_proto::Direction;
 
 /// Kinds of TCP options.
@@ -51,7 +53,7 @@ fn sequence_rewritten() -> Scenario {
         exchanges(),
     )
     .rules(rewriting("shift", Match::tcp(), shift(SackBlocks::Shifted)))
-    .expecting(Expect::notable(&["sequence-rewritten"]).never(&NO_LOSS).never(&["sack-not-rewritten"]))
+    .expecting(Expect::notable(&["sequence-rewritten"]).of(Truth::Rule("shift"), &["sequence-rewritten"]).never(&NO_LOSS).never(&["sack-not-rewritten"]))
 }
 
 fn sack_not_rewritten() -> Scenario {
@@ -68,7 +70,10 @@ fn sack_not_rewritten() -> Scenario {
     )
     .rules(rules)
     .expecting(
-        Expect::problem(&["sack-not-rewritten", "packet-loss"]).may(&["asymmetric-loss", "sequence-rewritten"]),
+        Expect::problem(&["sack-not-rewritten", "packet-loss"]).may(&["asymmetric-loss", "sequence-rewritten"])
+            .of(Truth::Sacked(Direction::ServerToClient), &["sack-not-rewritten"])
+            .of(Truth::Rule("lose"), &["packet-loss", "asymmetric-loss"])
+            .of(Truth::Rule("shift"), &["sequence-rewritten"]),
     )
 }
 
@@ -81,7 +86,7 @@ fn mss_clamped() -> Scenario {
         exchanges(),
     )
     .rules(rewriting("clamp-mss", Match::tcp(), Rewrite::ClampMss(1_200)))
-    .expecting(Expect::notable(&["mss-clamped"]).never(&NO_LOSS))
+    .expecting(Expect::notable(&["mss-clamped"]).of(Truth::Rule("clamp-mss"), &["mss-clamped"]).never(&NO_LOSS))
 }
 
 fn option_stripped() -> Scenario {
@@ -93,7 +98,7 @@ fn option_stripped() -> Scenario {
         exchanges(),
     )
     .rules(rewriting("strip-sack", Match::c2s().syn(), Rewrite::StripOption(SACK_PERMITTED)))
-    .expecting(Expect::notable(&["option-stripped"]).never(&NO_LOSS))
+    .expecting(Expect::notable(&["option-stripped"]).of(Truth::Rule("strip-sack"), &["option-stripped"]).never(&NO_LOSS))
 }
 
 fn window_scale_mismatch() -> Scenario {
@@ -105,7 +110,7 @@ fn window_scale_mismatch() -> Scenario {
         Traffic::new(vec![Flow::new(8080, &[EXCHANGE.as_slice(), &[Step::Send(Side::Client, 700)]].concat())]),
     )
     .rules(rewriting("strip-scale", Match::s2c().syn_ack(), Rewrite::StripOption(WINDOW_SCALE)))
-    .expecting(Expect::problem(&["window-scale-mismatch"]).may(&["option-stripped"]).never(&NO_LOSS))
+    .expecting(Expect::problem(&["window-scale-mismatch"]).may(&["option-stripped"]).of(Truth::Rule("strip-scale"), &["window-scale-mismatch", "option-stripped"]).never(&NO_LOSS))
 }
 
 fn dscp_rewritten() -> Scenario {
@@ -116,7 +121,11 @@ fn dscp_rewritten() -> Scenario {
         exchanges(),
     )
     .rules(rewriting("mark-af11", Match::c2s(), Rewrite::Dscp(10)))
-    .expecting(Expect::notable(&["dscp-rewritten"]).never(&NO_LOSS))
+    .expecting(
+        Expect::notable(&["dscp-rewritten"])
+            .of(Truth::Rule("mark-af11"), &["dscp-rewritten"])
+            .never(&NO_LOSS),
+    )
 }
 
 fn ecn_bleached() -> Scenario {
@@ -128,7 +137,7 @@ fn ecn_bleached() -> Scenario {
         exchanges(),
     )
     .rules(rewriting("bleach", Match::tcp(), Rewrite::BleachEcn))
-    .expecting(Expect::notable(&["ecn-bleached"]).never(&NO_LOSS));
+    .expecting(Expect::notable(&["ecn-bleached"]).of(Truth::Rule("bleach"), &["ecn-bleached"]).never(&NO_LOSS));
     scenario.sysctls = vec![("net/ipv4/tcp_ecn", "1")];
     scenario
 }
@@ -142,7 +151,7 @@ fn payload_altered() -> Scenario {
         exchanges(),
     )
     .rules(rewriting("alter", Match::s2c().data().count(Count::Only(3)), Rewrite::AlterPayload))
-    .expecting(Expect::problem(&["payload-altered"]).never(&NO_LOSS))
+    .expecting(Expect::problem(&["payload-altered"]).of(Truth::Rule("alter"), &["payload-altered"]).never(&NO_LOSS))
 }
 
 fn challenge_ack() -> Scenario {
@@ -156,5 +165,5 @@ fn challenge_ack() -> Scenario {
         Traffic::new(vec![flow]),
     )
     .rules(vec![Rule::new("drop-rst", Match::c2s().rst().count(Count::First(1)).over_everything(), Action::Drop)])
-    .expecting(Expect::notable(&["challenge-ack"]).may(&["rst-lost", "reset-by-client", "packet-loss"]))
+    .expecting(Expect::notable(&["challenge-ack"]).may(&["rst-lost", "reset-by-client", "packet-loss"]).of(Truth::Port(8080), &["challenge-ack"]).of(Truth::Rule("drop-rst"), &["rst-lost", "packet-loss"]).of(Truth::ResetBy(Direction::ClientToServer), &["reset-by-client"]))
 }

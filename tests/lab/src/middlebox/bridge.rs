@@ -164,7 +164,7 @@ impl Bridge {
 
     fn carry_out(&mut self, packet: &Packet, decision: &Decision) {
         let path_ns = self.path_delay_ns(packet.direction);
-        let rules = decision.rules.join("+");
+        let mut rules = decision.rules.join("+");
         let mut due_ns = packet.at_ns + signed(path_ns + decision.delay_ns);
         if let Some(disposal) = decision.disposal {
             self.ledger.push(account::entry(packet, &packet.view, Done::Drop, &rules, 0));
@@ -174,7 +174,10 @@ impl Bridge {
                 Disposal::Refuse => self.refuse(packet, &rules),
             }
         } else {
-            let edited = self.edited(packet, decision);
+            let (edited, changed_by) = self.edited(packet, decision);
+            for rule in changed_by {
+                rules = if rules.is_empty() { rule.to_owned() } else { rules + "+" + rule };
+            }
             let mut done = if edited == packet.frame { Done::Forward } else { Done::Rewrite };
             if decision.hold_ns > 0 {
                 due_ns += signed(decision.hold_ns);
@@ -193,8 +196,8 @@ impl Bridge {
         }
     }
 
-    /// The packet's frame as it goes on, but for what every hop changes.
-    fn edited(&self, packet: &Packet, decision: &Decision) -> Frame {
+    /// The packet's frame as it goes on, but for what every hop changes; and the rules that changed it.
+    fn edited(&self, packet: &Packet, decision: &Decision) -> (Frame, Vec<&'static str>) {
         let mut frame = packet.frame.clone();
         match packet.view.carried {
             Carried::Tcp(_) if packet.left == packet.view.tuple => {}
@@ -207,10 +210,15 @@ impl Bridge {
                 edit::set_icmp_tuples(&mut frame, packet.left, quoted);
             }
         }
-        for change in &decision.rewrites {
+        let mut changed_by = Vec::new();
+        for (rule, change) in &decision.rewrites {
+            let before = frame.clone();
             rewrite(&mut frame, packet.direction, *change);
+            if frame != before {
+                changed_by.push(*rule);
+            }
         }
-        frame
+        (frame, changed_by)
     }
 
     /// Queues the packet's edited frame for its way out.

@@ -35,7 +35,7 @@ pub(crate) enum Disposal {
 pub(crate) struct Decision {
     /// Absent if it passes.
     pub(crate) disposal: Option<Disposal>,
-    /// Rules that had an effect.
+    /// Rules that had an effect, but for those that rewrite.
     pub(crate) rules: Vec<&'static str>,
     /// Delay beyond the path's, with order kept.
     pub(crate) delay_ns: u64,
@@ -43,8 +43,8 @@ pub(crate) struct Decision {
     pub(crate) hold_ns: u64,
     /// Gaps after which further copies are sent.
     pub(crate) copies_ns: Vec<u64>,
-    /// Changes of the header, in order.
-    pub(crate) rewrites: Vec<Rewrite>,
+    /// Changes of the header, in order, each with its rule. Whether they change anything shows when they are made.
+    pub(crate) rewrites: Vec<(&'static str, Rewrite)>,
     /// Resets to forge, each with its rule.
     pub(crate) resets: Vec<(&'static str, RstInjection)>,
 }
@@ -182,7 +182,10 @@ impl Armed {
             Action::Hold { probability, extra_us } if self.rng.chance(probability) => {
                 decision.hold_ns += extra_us * 1000;
             }
-            Action::Rewrite(change) => decision.rewrites.push(change),
+            Action::Rewrite(change) => {
+                decision.rewrites.push((self.rule.name, change));
+                return;
+            }
             Action::InjectRst(injection) => {
                 decision.resets.push((self.rule.name, injection));
                 if injection.trigger == Trigger::Dropped {

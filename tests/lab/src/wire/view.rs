@@ -12,6 +12,9 @@ pub(crate) const ICMP_V6: u8 = 58;
 /// Kind of the timestamps option (RFC 7323 §3.2).
 const TIMESTAMPS: u8 = 8;
 
+/// Kind of the SACK option (RFC 2018 §3).
+const SACK: u8 = 5;
+
 /// The IP header of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IpView {
@@ -42,6 +45,8 @@ pub(crate) struct TcpView {
     pub(crate) payload_len: usize,
     /// Own value of the timestamps option.
     pub(crate) tsval: Option<u32>,
+    /// How many SACK blocks it bears (RFC 2018 §3).
+    pub(crate) sack_blocks: usize,
 }
 
 /// What a frame carries.
@@ -145,6 +150,7 @@ impl TcpView {
             header_len,
             payload_len: segment_len.checked_sub(header_len)?,
             tsval: find_option(options, TIMESTAMPS).and_then(|found| be32(options, found.start + 2)),
+            sack_blocks: find_option(options, SACK).map_or(0, |found| (found.len() - 2) / 8),
         })
     }
 
