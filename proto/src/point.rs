@@ -133,8 +133,8 @@ pub struct ClockSample {
     pub stepped: bool,
 }
 
-/// A host's counters that moved: name and how much since the last report. Names are the kernel's
-/// (`TcpExtListenOverflows`, `eth0:rx_dropped`).
+/// A reading of a host's counters: what moved since the reading before, possibly nothing. Names are the kernel's
+/// (`TcpExtListenOverflows`, `eth0:rx_dropped`). The first reading of a capture lists every counter there is, with 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostCounters {
     /// When they were read.

@@ -17,6 +17,7 @@ mod suite {
     mod bad_use;
     mod catalogue;
     mod clock;
+    mod counters;
     mod expecting;
     mod hostile;
     mod ledger;

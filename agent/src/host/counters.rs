@@ -1,67 +1,14 @@
 //! Counters of the kernel's network stack, as they moved between two readings.
 
+use super::qdisc::Qdiscs;
 use super::sys::{KernelClock, now_ns};
+use super::tables::{self, Counted, Table};
 use correlate_proto::HostCounters;
-use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
-/// Largest table that is read: `/proc/net/dev` of a host with 4,000 interfaces has half of this. What is behind
-/// it is not counted.
-const MAX_TABLE_LEN: usize = 1024 * 1024;
-
-/// Entries of `Tcp:` that are settings or levels, not counters.
-const NO_COUNTERS: [&str; 5] = ["TcpRtoAlgorithm", "TcpRtoMin", "TcpRtoMax", "TcpMaxConn", "TcpCurrEstab"];
-
-/// A table below `/proc/net`. It belongs to the network namespace of the thread that opened it, and can be read
-/// again from any thread.
-#[derive(Debug)]
-pub(crate) struct Table(File);
-
-impl Table {
-    pub(crate) fn open(name: &str) -> io::Result<Self> {
-        File::open(format!("/proc/thread-self/net/{name}")).map(Self)
-    }
-
-    pub(crate) fn read(&self) -> io::Result<String> {
-        let mut text = Vec::new();
-        let mut chunk = [0u8; 16 * 1024];
-        while text.len() < MAX_TABLE_LEN {
-            let read = self.0.read_at(&mut chunk, text.len() as u64)?;
-            if read == 0 {
-                break;
-            }
-            text.extend(&chunk[..read]);
-        }
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-}
-
-/// Counters of one interface, of `/proc/net/dev`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Traffic {
-    /// Frames received and sent.
-    pub(crate) frames: u64,
-    rx_errors: u64,
-    rx_dropped: u64,
-    tx_errors: u64,
-    tx_dropped: u64,
-}
-
-/// Interfaces and their counters from the text of `/proc/net/dev`. Lines that are not of that form are left out.
-pub(crate) fn traffic(text: &str) -> BTreeMap<String, Traffic> {
-    let line = |line: &str| {
-        let (name, numbers) = line.split_once(':')?;
-        let numbers: Vec<u64> = numbers.split_whitespace().map_while(|word| word.parse().ok()).collect();
-        let [_, rx, rx_errors, rx_dropped, _, _, _, _, _, tx, tx_errors, tx_dropped, ..] = numbers[..] else {
-            return None;
-        };
-        let frames = rx.saturating_add(tx);
-        Some((name.trim().to_owned(), Traffic { frames, rx_errors, rx_dropped, tx_errors, tx_dropped }))
-    };
-    text.lines().filter_map(line).collect()
-}
+/// Names that one reading lists. A kernel has 180 that are no interface's; where those of the interfaces would make
+/// more, the interfaces that come last by name are left out.
+const MAX_NAMES: usize = 512;
 
 /// Reads a host's counters and gives what moved.
 #[derive(Debug)]
@@ -69,90 +16,100 @@ pub struct CounterReader {
     snmp: Table,
     netstat: Table,
     dev: Table,
-    last: BTreeMap<String, u64>,
+    /// Tables that are there only where IPv6 and connection tracking are.
+    snmp6: Option<Table>,
+    conntrack: Option<Table>,
+    qdiscs: Option<Qdiscs>,
+    last: Counted,
+    /// A reading was given, from which the next one counts.
+    begun: bool,
 }
 
 impl CounterReader {
     /// Counters of the calling thread's network namespace, from now on. To count in another namespace, open this
     /// in [`super::Namespace::run`]; it can then be read from anywhere.
+    ///
+    /// Counters of connection tracking and of queueing disciplines are left out where they cannot be read: no
+    /// `/proc/net/stat/nf_conntrack` (the module is not loaded), no traffic control in the kernel.
     pub fn open() -> io::Result<Self> {
-        let mut reader = Self {
+        Ok(Self {
             snmp: Table::open("snmp")?,
             netstat: Table::open("netstat")?,
             dev: Table::open("dev")?,
-            last: BTreeMap::new(),
-        };
-        reader.last = reader.now()?;
-        Ok(reader)
+            snmp6: Table::open("snmp6").ok(),
+            conntrack: Table::open("stat/nf_conntrack").ok(),
+            qdiscs: Qdiscs::open().ok(),
+            last: Counted::new(),
+            begun: false,
+        })
     }
 
     /// What moved since the last reading, names as the kernel's: `TcpRetransSegs`, `TcpExtListenOverflows`,
-    /// `eth0:rx_dropped`, `softnet:dropped` (of the whole host). What did not move is not listed; a counter
-    /// that went back, because its interface is new, counts from 0.
+    /// `IpInDiscards`, `Ip6InNoRoutes`, `eth0:rx_dropped`, `eth0:qdisc_drops`, `conntrack:drop`, and
+    /// `softnet:dropped`, which is of the whole host and not of the namespace. A counter that went back, because its
+    /// interface is new, counts from 0.
+    ///
+    /// What did not move is not listed, so a reading may be empty: the counters were read and stood still. The
+    /// first reading lists every counter there is, with 0; the others count from it.
     pub fn read(&mut self) -> io::Result<HostCounters> {
         let at_ns = now_ns(KernelClock::Realtime);
         let now = self.now()?;
-        let moved = |(name, value): (&String, &u64)| {
-            let last = self.last.get(name).copied().unwrap_or(0);
-            let by = if *value >= last { value - last } else { *value };
-            (by > 0).then(|| (name.clone(), by))
+        let deltas = if self.begun {
+            moved(&self.last, &now)
+        } else {
+            now.keys().map(|name| (name.clone(), 0)).collect()
         };
-        let deltas = now.iter().filter_map(moved).collect();
         self.last = now;
-        Ok(HostCounters { at_ns, deltas })
+        self.begun = true;
+        Ok(HostCounters { at_ns, deltas: at_most(MAX_NAMES, deltas) })
     }
 
-    fn now(&self) -> io::Result<BTreeMap<String, u64>> {
-        let mut found = BTreeMap::new();
+    fn now(&mut self) -> io::Result<Counted> {
+        let mut found = Counted::new();
         for table in [&self.snmp, &self.netstat] {
-            add_snmp(&table.read()?, &mut found);
+            tables::add_snmp(&table.read()?, &mut found);
         }
-        for (name, traffic) in traffic(&self.dev.read()?) {
-            found.insert(format!("{name}:rx_errors"), traffic.rx_errors);
-            found.insert(format!("{name}:rx_dropped"), traffic.rx_dropped);
-            found.insert(format!("{name}:tx_errors"), traffic.tx_errors);
-            found.insert(format!("{name}:tx_dropped"), traffic.tx_dropped);
-        }
+        tables::add_interfaces(&self.dev.read()?, &mut found);
         // Absent in some sandboxes, and no reason to do without the others.
+        if let Some(text) = self.snmp6.as_ref().and_then(|table| table.read().ok()) {
+            tables::add_snmp6(&text, &mut found);
+        }
+        if let Some(text) = self.conntrack.as_ref().and_then(|table| table.read().ok()) {
+            tables::add_conntrack(&text, &mut found);
+        }
         if let Ok(text) = std::fs::read_to_string("/proc/net/softnet_stat") {
-            add_softnet(&text, &mut found);
+            tables::add_softnet(&text, &mut found);
+        }
+        let drops = self.qdiscs.as_mut().map(Qdiscs::drops);
+        match drops {
+            Some(Ok(drops)) => found.extend(drops),
+            // A kernel without traffic control says so each time: it is not asked again.
+            Some(Err(_)) => self.qdiscs = None,
+            None => {}
         }
         Ok(found)
     }
 }
 
-/// Counters of TCP from pairs of lines, the names above the numbers.
-fn add_snmp(text: &str, found: &mut BTreeMap<String, u64>) {
-    let lines: Vec<&str> = text.lines().collect();
-    for pair in lines.chunks_exact(2) {
-        let (Some((group, names)), Some((_, numbers))) = (pair[0].split_once(':'), pair[1].split_once(':'))
-        else {
-            continue;
-        };
-        if !matches!(group, "Tcp" | "TcpExt") {
-            continue;
-        }
-        for (name, number) in names.split_whitespace().zip(numbers.split_whitespace()) {
-            let name = format!("{group}{name}");
-            if let Ok(number) = number.parse()
-                && !NO_COUNTERS.contains(&name.as_str())
-            {
-                found.insert(name, number);
-            }
-        }
-    }
+fn moved(last: &Counted, now: &Counted) -> Counted {
+    let by = |(name, value): (&String, &u64)| {
+        let last = last.get(name).copied().unwrap_or(0);
+        let by = if *value >= last { value - last } else { *value };
+        (by > 0).then(|| (name.clone(), by))
+    };
+    now.iter().filter_map(by).collect()
 }
 
-/// One line per processor, hexadecimal: the second column counts packets dropped because the backlog was full,
-/// the third how often the budget ran out (`net/core/net-procfs.c`).
-fn add_softnet(text: &str, found: &mut BTreeMap<String, u64>) {
-    let sum = |column: usize| {
-        let of_line =
-            |line: &str| line.split_whitespace().nth(column).and_then(|w| u64::from_str_radix(w, 16).ok());
-        text.lines().filter_map(of_line).sum()
-    };
-    found.insert("softnet:dropped".to_owned(), sum(1));
-    found.insert("softnet:time_squeeze".to_owned(), sum(2));
+/// The first `most` counters, those of interfaces behind all others.
+fn at_most(most: usize, counted: Counted) -> Counted {
+    if counted.len() <= most {
+        return counted;
+    }
+    let of_interface =
+        |name: &str| name.split_once(':').is_some_and(|(owner, _)| !matches!(owner, "conntrack" | "softnet"));
+    let (interfaces, others): (Counted, Counted) =
+        counted.into_iter().partition(|(name, _)| of_interface(name));
+    others.into_iter().chain(interfaces).take(most).collect()
 }
 
 #[cfg(test)]
@@ -161,31 +118,41 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn the_tables_are_read_as_the_kernel_writes_them() {
-        let dev = "Inter-|   Receive |  Transmit\n face |bytes packets\n\
-                   eth0: 100 5 1 2 0 0 0 0 900 7 3 4 0 0 0 0\n broken: 1 2\n";
-        let found = traffic(dev);
-        assert_eq!(found.len(), 1);
-        let expected = Traffic { frames: 12, rx_errors: 1, rx_dropped: 2, tx_errors: 3, tx_dropped: 4 };
-        assert_eq!(found["eth0"], expected);
-        let mut counters = BTreeMap::new();
-        add_snmp(
-            "Ip: A\nIp: 1\nTcp: RtoMin MaxConn RetransSegs\nTcp: 200 -1 9\nTcpExt: X\nTcpExt: 4\n",
-            &mut counters,
-        );
-        assert_eq!(counters, BTreeMap::from([("TcpRetransSegs".to_owned(), 9), ("TcpExtX".to_owned(), 4)]));
-        add_softnet("0000 0000000a 00000001\n0000 00000010 00000002\n", &mut counters);
-        assert_eq!((counters["softnet:dropped"], counters["softnet:time_squeeze"]), (26, 3));
-    }
-
-    #[test]
     fn a_connection_moves_the_counters_once() {
         let mut reader = CounterReader::open().expect("counters");
+        let first = reader.read().expect("counters").deltas;
+        assert!(
+            first.contains_key("TcpExtListenOverflows") && first.contains_key("IpInDiscards"),
+            "{first:?}"
+        );
+        assert!(first.values().all(|by| *by == 0), "the first reading says only what there is");
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let client = std::net::TcpStream::connect(listener.local_addr().expect("address")).expect("connects");
         let moved = reader.read().expect("counters");
         assert!(moved.deltas.get("TcpActiveOpens").is_some_and(|opens| *opens >= 1), "{moved:?}");
         assert!(moved.deltas.values().all(|by| *by > 0));
         drop(client);
+    }
+    #[test]
+    fn what_did_not_move_is_left_out_and_a_new_interface_counts_from_zero() {
+        let last = Counted::from([("a".into(), 5), ("b".into(), 7), ("eth0:rx_errors".into(), 9)]);
+        let now =
+            Counted::from([("a".into(), 5), ("b".into(), 9), ("eth0:rx_errors".into(), 3), ("c".into(), 1)]);
+        let expected = Counted::from([("b".into(), 2), ("eth0:rx_errors".into(), 3), ("c".into(), 1)]);
+        assert_eq!(moved(&last, &now), expected);
+    }
+
+    #[test]
+    fn beyond_the_bound_interfaces_are_left_out_first() {
+        let mut many: Counted = (0..600).map(|n| (format!("eth{n:03}:rx_dropped"), 1)).collect();
+        many.extend([
+            ("softnet:dropped".to_owned(), 2),
+            ("TcpOutRsts".to_owned(), 3),
+            ("conntrack:drop".to_owned(), 4),
+        ]);
+        let kept = at_most(MAX_NAMES, many);
+        assert_eq!(kept.len(), MAX_NAMES);
+        assert_eq!((kept["softnet:dropped"], kept["TcpOutRsts"], kept["conntrack:drop"]), (2, 3, 4));
+        assert!(kept.contains_key("eth508:rx_dropped") && !kept.contains_key("eth509:rx_dropped"));
     }
 }

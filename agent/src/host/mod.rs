@@ -7,13 +7,15 @@ mod doctor;
 mod interfaces;
 mod namespace;
 mod privileges;
+mod qdisc;
 pub(crate) mod sys;
+mod tables;
 
 pub use clock::ClockSampler;
 pub use counters::CounterReader;
-pub(crate) use counters::{Table, Traffic, traffic};
 pub use doctor::{Check, CheckState, doctor};
 pub(crate) use interfaces::describe;
 pub use interfaces::interfaces;
 pub use namespace::{Namespace, NamespaceError, run_in};
 pub use privileges::Privileges;
+pub(crate) use tables::{Table, Traffic, traffic};

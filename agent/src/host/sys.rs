@@ -45,6 +45,37 @@ pub(crate) fn query_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// A socket for questions to the kernel's routing and traffic control (rtnetlink(7)), in the calling thread's
+/// network namespace. An answer that does not come within a second is an error.
+pub(crate) fn route_socket() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: no memory is passed; the descriptor is new and owned by nobody else.
+    let fd = checked(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) })?;
+    // SAFETY: as above.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let patience = libc::timeval { tv_sec: 1, tv_usec: 0 };
+    let len = libc::socklen_t::try_from(size_of::<libc::timeval>()).unwrap_or(0);
+    // SAFETY: `patience` lives through the call, and its length is given.
+    checked(unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, (&raw const patience).cast(), len)
+    })?;
+    Ok(socket)
+}
+
+/// Sends a datagram.
+pub(crate) fn send(socket: &OwnedFd, octets: &[u8]) -> io::Result<()> {
+    // SAFETY: the call reads as many octets as there are.
+    let sent = unsafe { libc::send(socket.as_raw_fd(), octets.as_ptr().cast(), octets.len(), 0) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Receives a datagram; what `buffer` has no room for is lost.
+pub(crate) fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the call writes at most as many octets as the buffer has.
+    let got = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+    usize::try_from(got).map_err(|_| io::Error::last_os_error())
+}
+
 /// One address of one interface, as `getifaddrs` lists them; interfaces without addresses are listed too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InterfaceAddress {

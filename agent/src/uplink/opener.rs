@@ -56,7 +56,8 @@ impl core::fmt::Debug for OpenCapture {
 pub trait HostProbe {
     /// Reads both clocks; `None` if they cannot be read.
     fn clock(&mut self) -> Option<ClockSample>;
-    /// What moved among the kernel's counters since the call before; `None` if nothing did.
+    /// What moved among the kernel's counters since the call before, possibly nothing; the first call says which
+    /// counters there are, with 0. `None` if they cannot be read.
     fn counters(&mut self) -> Option<HostCounters>;
 }
 

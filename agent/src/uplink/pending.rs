@@ -7,8 +7,9 @@ use correlate_proto::{ClockSample, Coverage, HostCounters, Local, PointStats, Ti
 /// Clock samples that wait at most: four minutes' worth, 22 KiB. Beyond it the older half is thinned to every
 /// second one, which keeps the whole time covered.
 const MAX_SAMPLES: usize = 1024;
-/// Counter readings that wait at most; beyond it the newest two are added up.
-const MAX_COUNTERS: usize = 16;
+/// Counter readings that wait at most, so that a batch with them stays within what a coordinator takes; beyond it
+/// the newest two are added up, and tell of the time of both.
+const MAX_COUNTERS: usize = 4;
 /// Intervals of drops that are told apart; beyond it the last one is stretched.
 const MAX_WINDOWS: usize = 1024;
 

@@ -132,7 +132,7 @@ impl Capture {
             idle_since: None,
             sent_at: Duration::ZERO,
             clock_due: Duration::ZERO,
-            counters_due: COUNTERS_EVERY,
+            counters_due: Duration::ZERO,
             last_stats: PointStats::default(),
             stats_read_at: realtime(),
         }

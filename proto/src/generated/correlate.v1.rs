@@ -136,13 +136,15 @@ pub struct ClockSample {
     #[prost(bool, tag = "4")]
     pub stepped: bool,
 }
-/// Kernel counters of a host that moved since the reading before.
+/// Kernel counters of a host, as they moved since the reading before.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HostCounters {
     /// When they were read, by the real-time clock.
     #[prost(sint64, tag = "1")]
     pub at_ns: i64,
-    /// The kernel's name, as `TcpExtListenOverflows` or `eth0:rx_dropped`, and how much it grew. Only what moved.
+    /// The kernel's name, as `TcpExtListenOverflows` or `eth0:rx_dropped`, and how much it grew. Only what moved, so
+    /// that an empty reading says that nothing did; but the first reading of a capture lists every counter that is
+    /// read, with 0.
     #[prost(btree_map = "string, uint64", tag = "2")]
     pub deltas: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
