@@ -31,6 +31,9 @@ pub(super) struct Fit {
     pub(super) rates: (f64, f64),
     /// The margin: minimum round trip, free of skew. Absent with one direction only.
     pub(super) margin: Option<f64>,
+    /// From the estimate to the fastest packets of either direction, along the line's slope: the envelopes lie so
+    /// much above and below it. Absent with one direction only.
+    pub(super) half: Option<f64>,
     /// Scatter of the estimate from queueing, by the points' distance from the line.
     pub(super) scatter: f64,
 }
@@ -48,6 +51,7 @@ struct Line {
     slope: f64,
     settled: f64,
     margin: f64,
+    half: f64,
     scatter: f64,
 }
 
@@ -76,6 +80,7 @@ pub(super) fn fit(window: &Window, t: i64, limits: &Limits, usual: f64) -> Optio
         settled: line.as_ref().map_or(0.0, |line| line.settled),
         rates: ((from - limits.wander).max(-most), (to + limits.wander).min(most)),
         margin: line.as_ref().map(|line| line.margin),
+        half: line.as_ref().map(|line| line.half),
         scatter: line.as_ref().map_or(0.0, |line| line.scatter),
     })
 }
@@ -96,7 +101,18 @@ pub(super) fn fallback(window: &Window, t: i64, limits: &Limits, usual: f64) -> 
     };
     let estimate = lower.zip(upper).map(|(a, b)| f64::midpoint(a, b));
     let rates = (-most, most);
-    Some(Fit { base, estimate, lower, upper, slope: usual, settled: 0.0, rates, margin: None, scatter: 0.0 })
+    Some(Fit {
+        base,
+        estimate,
+        lower,
+        upper,
+        slope: usual,
+        settled: 0.0,
+        rates,
+        margin: None,
+        half: None,
+        scatter: 0.0,
+    })
 }
 
 /// By how much the offset is larger in the window after a step at `t` than in the one before, in nanoseconds:
@@ -196,7 +212,14 @@ fn line([forward, reverse]: [&[Pt]; 2], corners: &[Vec<Pt>; 2], limits: &Limits,
     let settled = settled(forward, reverse, scatter, steepest, limits);
     let slope = usual + (steepest - usual) * settled;
     let (upper, lower) = (above.support(slope), -below.support(-slope));
-    Some(Line { alpha: f64::midpoint(upper, lower), slope, settled, margin: margin_at_best, scatter })
+    Some(Line {
+        alpha: f64::midpoint(upper, lower),
+        slope,
+        settled,
+        margin: margin_at_best,
+        half: (upper - lower) / 2.0,
+        scatter,
+    })
 }
 
 /// Weight of the data's slope against the usual one, as in ridge regression: the slope's own error is about

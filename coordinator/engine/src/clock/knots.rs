@@ -2,7 +2,7 @@
 
 use super::fit::Fit;
 use super::num::{ceil_ns, floor_ns, real, round_ns};
-use correlate_proto::Span;
+use correlate_proto::{Local, Span, Timestamp};
 
 /// The offset of B's clock from A's (B minus A) at some instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +16,41 @@ pub struct Alignment {
     pub hi: Option<Span>,
 }
 
+/// The fastest packets of both directions around an instant, as offsets that they would prove if they had taken
+/// no time: the lines of [`Alignment::estimate`]'s slope that touch them (ALGORITHMS A+ and A−). Between them lies
+/// the round trip at its shortest. Unlike [`Alignment::lo`] and [`Alignment::hi`] they bound nothing: they are not
+/// loosened by what the clocks' rates may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelopes {
+    /// Of the packets from A to B.
+    pub forward: Span,
+    /// Of the packets from B to A.
+    pub reverse: Span,
+}
+
+impl Envelopes {
+    /// What a packet from A to B waited beyond the fastest ones: sent at `a` by A's clock, received at `b` by B's.
+    /// No offset enters into it. Not below 0: what is a little faster is so by the fit's own error.
+    #[must_use]
+    pub fn forward_queueing(&self, a: Timestamp<Local>, b: Timestamp<Local>) -> Span {
+        let apparent = b.as_ns().saturating_sub(a.as_ns());
+        Span(apparent.saturating_sub(self.forward.as_ns()).max(0))
+    }
+
+    /// What a packet from B to A waited beyond the fastest ones: sent at `b` by B's clock, received at `a` by A's.
+    #[must_use]
+    pub fn reverse_queueing(&self, b: Timestamp<Local>, a: Timestamp<Local>) -> Span {
+        let apparent = b.as_ns().saturating_sub(a.as_ns());
+        Span(self.reverse.as_ns().saturating_sub(apparent).max(0))
+    }
+
+    /// The shortest round trip.
+    #[must_use]
+    pub fn round_trip(&self) -> Span {
+        Span(self.forward.as_ns().saturating_sub(self.reverse.as_ns()))
+    }
+}
+
 /// One fit at one instant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Knot {
@@ -27,6 +62,8 @@ pub(super) struct Knot {
     pub(super) epoch: u32,
     /// Offset and bounds at the instant.
     pub(super) here: Bounds,
+    /// From the estimate to the envelope of either direction; absent where the fit gave none.
+    pub(super) half: Option<i64>,
     /// Rate of the estimate.
     pub(super) slope: f64,
     /// Bounds of the rate within `reach` of the instant.
@@ -84,6 +121,14 @@ impl Bounds {
 }
 
 impl Knot {
+    /// The envelopes at `x`, along this knot's slope.
+    fn envelopes(&self, x: i64) -> Option<Envelopes> {
+        let (estimate, half) = self.here.estimate.zip(self.half)?;
+        let middle = estimate.saturating_add(round_ns(self.slope * real(x.saturating_sub(self.at))));
+        let (forward, reverse) = (middle.saturating_add(half), middle.saturating_sub(half));
+        Some(Envelopes { forward: Span(forward), reverse: Span(reverse) })
+    }
+
     /// The offset at `x` as this knot tells it: its rates hold within its reach, beyond it only `max_rate`.
     pub(super) fn project(&self, x: i64, max_rate: f64) -> Bounds {
         let by = x.saturating_sub(self.at);
@@ -165,13 +210,36 @@ impl Knots {
             }
         }
     }
+
+    /// The envelopes at `x`: between two knots of one clock they pass from the one's to the other's, across a step
+    /// those of the knot hold that lies on `x`'s side of it.
+    pub(super) fn envelopes(&self, x: i64, step_at: impl Fn(u32) -> i64) -> Option<Envelopes> {
+        match self.around(x) {
+            (None, None) => None,
+            (Some(k), None) | (None, Some(k)) => k.envelopes(x),
+            (Some(a), Some(b)) if a.epoch == b.epoch => {
+                let (Some(near), Some(far)) = (a.envelopes(a.at), b.envelopes(b.at)) else {
+                    return a.envelopes(x).or_else(|| b.envelopes(x));
+                };
+                let pass = |from: Span, to: Span| Span(passed((a.at, from.0), (b.at, to.0), x));
+                let (forward, reverse) = (pass(near.forward, far.forward), pass(near.reverse, far.reverse));
+                Some(Envelopes { forward, reverse })
+            }
+            (Some(a), Some(b)) => if x < step_at(b.epoch) { a } else { b }.envelopes(x),
+        }
+    }
 }
 
 /// The estimate between two knots of one clock, linear.
 fn between(a: &Knot, b: &Knot, x: i64) -> Option<i64> {
     let (from, to) = a.here.estimate.zip(b.here.estimate)?;
-    let share = real(x.saturating_sub(a.at)) / real(b.at.saturating_sub(a.at)).max(1.0);
-    Some(from.saturating_add(round_ns(real(to.saturating_sub(from)) * share)))
+    Some(passed((a.at, from), (b.at, to), x))
+}
+
+/// What a line from one point to another has come to at `x`.
+fn passed((at, from): (i64, i64), (until, to): (i64, i64), x: i64) -> i64 {
+    let share = real(x.saturating_sub(at)) / real(until.saturating_sub(at)).max(1.0);
+    from.saturating_add(round_ns(real(to.saturating_sub(from)) * share))
 }
 
 #[cfg(test)]
@@ -181,7 +249,16 @@ mod tests {
     fn knot(second: i64, epoch: u32, offset: i64) -> Knot {
         let here = Bounds { estimate: Some(offset), lo: Some(offset - 100), hi: Some(offset + 100) };
         let at = second * 1_000_000_000;
-        Knot { second, at, epoch, here, slope: 0.0, rates: (-1e-6, 1e-6), reach: 5_000_000_000 }
+        Knot {
+            second,
+            at,
+            epoch,
+            here,
+            half: Some(60),
+            slope: 0.0,
+            rates: (-1e-6, 1e-6),
+            reach: 5_000_000_000,
+        }
     }
 
     #[test]
@@ -208,6 +285,21 @@ mod tests {
         assert_eq!(b.estimate, Some(0));
         assert!(b.lo.unwrap() <= -100 && b.hi.unwrap() >= 50_100);
         assert_eq!(knots.at(3_000_000_000, 700e-6, |_| 2_000_000_000).estimate, Some(50_000));
+    }
+
+    #[test]
+    fn envelopes_pass_from_knot_to_knot_and_stay_on_their_side_of_a_step() {
+        let mut knots = Knots::default();
+        knots.set(knot(0, 0, 0));
+        knots.set(knot(4, 0, 400));
+        knots.set(knot(8, 1, 50_000));
+        let at = |second: i64| {
+            let found = knots.envelopes(second * 1_000_000_000, |_| 6_000_000_000).unwrap();
+            (found.forward.0, found.reverse.0)
+        };
+        assert_eq!((at(0), at(1), at(3)), ((60, -60), (160, 40), (360, 240)));
+        assert_eq!((at(5), at(7), at(9)), ((460, 340), (50_060, 49_940), (50_060, 49_940)));
+        assert_eq!(Knots::default().envelopes(0, |_| 0), None);
     }
 
     #[test]

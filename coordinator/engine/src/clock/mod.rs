@@ -37,6 +37,6 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use knots::Alignment;
+pub use knots::{Alignment, Envelopes};
 pub use limits::ClockInput;
 pub use pair_clock::{ClockSummary, Method, PairClock, Step};

@@ -1,6 +1,6 @@
 //! The clock of a host pair as callers see it.
 
-use super::knots::{Alignment, Bounds, Knot};
+use super::knots::{Alignment, Bounds, Envelopes, Knot};
 use super::limits::{ClockInput, Limits};
 use super::num::{real, round_ns};
 use super::ring::{Lane, Point, second_of};
@@ -264,10 +264,21 @@ impl PairClock {
         self.bounds_at(x.as_ns()).alignment()
     }
 
+    /// The fastest packets of both directions around the instant `x` of A's clock, as far as [`Self::advance`] or
+    /// [`Self::finish`] have come. Absent unless both directions were seen. A queue that stands for longer than the
+    /// window of a fit (tens of seconds) counts as part of the path.
+    pub fn envelopes_at(&self, x: Timestamp<Local>) -> Option<Envelopes> {
+        self.shared.knots.envelopes(x.as_ns(), |epoch| self.begins(epoch))
+    }
+
+    /// The instant at which the clock stepped that `epoch` begins with.
+    fn begins(&self, epoch: u32) -> i64 {
+        self.shared.splits.iter().find(|split| split.new == epoch).map_or(i64::MAX, |split| split.at)
+    }
+
     fn bounds_at(&self, x: i64) -> Bounds {
         let most = self.limits.max_rate + self.limits.wander;
-        let start = |epoch| self.shared.splits.iter().find(|s| s.new == epoch).map_or(i64::MAX, |s| s.at);
-        let bounds = self.shared.knots.at(x, most, start);
+        let bounds = self.shared.knots.at(x, most, |epoch| self.begins(epoch));
         let (Some(nearest), true) = self.nearest(x) else { return bounds };
         let inside = real(x.saturating_sub(nearest.at).saturating_abs()) <= real(nearest.reach);
         let rates = if inside { nearest.rates } else { (-most, most) };

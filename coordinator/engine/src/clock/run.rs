@@ -4,7 +4,7 @@ use super::cone::{self, Finding, Item};
 use super::fit::{self, Fit, Window};
 use super::knots::{Bounds, Knot, Knots};
 use super::limits::{LOCAL_RTT_NS, Limits};
-use super::num::real;
+use super::num::{real, round_ns};
 use super::ring::{COARSE, FINE, Lane, Point, Ring, SECOND, second_of};
 use super::step::Split;
 
@@ -175,8 +175,8 @@ impl Run {
             (a, b) => a.or(b),
         };
         let here = Bounds::of(&fit);
-        let epoch = span.epoch;
-        shared.knots.set(Knot { second, at, epoch, here, slope: fit.slope, rates: fit.rates, reach });
+        let (epoch, half) = (span.epoch, fit.half.map(round_ns));
+        shared.knots.set(Knot { second, at, epoch, here, half, slope: fit.slope, rates: fit.rates, reach });
         Some(fit)
     }
 

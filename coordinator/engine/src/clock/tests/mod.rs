@@ -3,5 +3,6 @@
 mod accuracy;
 mod generator;
 mod properties;
+mod queueing;
 mod robustness;
 mod steps;
