@@ -74,7 +74,11 @@ impl Session {
         let mss = segment_size(flow, segment);
         flow.last = PacketRef::of(point, segment);
         let missed = flow.halves[1 - src_half].missed_ranges;
-        self.points[point].missed += missed - missed_before;
+        let state = &mut self.points[point];
+        state.missed += missed - missed_before;
+        if segment.payload_len > 0 {
+            state.verifiable += u64::from(wire_segments(segment.payload_len, mss));
+        }
         let paired = connection.is_paired();
         for hop in hops_of(connection.flows.len(), position) {
             align_hop(connection, hop, direction);
@@ -187,10 +191,19 @@ fn describe_reset(
         usual_ttl: own.ttl,
         idle_ns: segment.at.as_ns().saturating_sub(flow.last.at),
         answers_syn,
+        id_continues: continues(own.last_ip_id, segment.ip.id),
         timestamps_fit: segment.options.timestamps.is_some() || !connection_has_stamps,
         seq_fits: own.highest_end.is_none_or(|end| own.peek(segment.seq) == Some(end)),
         after_close: own.fin.is_some() && peer.fin.is_some(),
     }
+}
+
+/// How far a stack's IPv4 identification may have gone on between two packets of a connection that were captured.
+const ID_REACH: u16 = 16;
+
+/// Whether `id` goes on from `last`, as the counter of a connection does (Linux counts by one for each segment).
+fn continues(last: Option<u16>, id: Option<u16>) -> bool {
+    matches!((last, id), (Some(last), Some(id)) if id != 0 && (1..=ID_REACH).contains(&id.wrapping_sub(last)))
 }
 
 fn mark_reset(connection: &mut Connection, direction: Direction, sent: u64, received: u64) {

@@ -28,6 +28,8 @@ pub(crate) struct Point {
     pub(crate) records: u64,
     /// Earliest and latest stamp of a record.
     pub(crate) span: Option<(i64, i64)>,
+    /// Wire segments with octets of payload: what acknowledgements vouch for.
+    pub(crate) verifiable: u64,
     /// Packets proven to have passed though the capture lacks them, while the other end has them.
     pub(crate) missed: u64,
     /// Octet ranges that neither end's capture has though they were acknowledged.
@@ -60,6 +62,7 @@ impl Point {
             reference_offset: 0,
             records: 0,
             span: None,
+            verifiable: 0,
             missed: 0,
             missed_by_all: 0,
             counters: BTreeMap::new(),

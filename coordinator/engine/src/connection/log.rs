@@ -49,6 +49,8 @@ pub(crate) struct RstSeen {
     pub(crate) idle_ns: i64,
     /// It answers a SYN: the connection was not established.
     pub(crate) answers_syn: bool,
+    /// Its IPv4 identification goes on from its nominal sender's last packet, as far as this capture shows it.
+    pub(crate) id_continues: bool,
     /// It has the timestamps option, or the connection has none.
     pub(crate) timestamps_fit: bool,
     /// Its sequence number is the next that its nominal sender would use.

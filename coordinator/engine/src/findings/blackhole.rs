@@ -1,7 +1,7 @@
 //! One direction of a connection that dies while the other one lives.
 
 use super::view::path_of;
-use super::{Sighting, Symptom, View, wording};
+use super::{Odds, Sighting, Symptom, View, wording};
 use crate::connection::{PacketRef, Run, Tally};
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
@@ -41,15 +41,14 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     if other_way == OtherWay::Dead {
         return None;
     }
-    let suspect = view.point(receiver).is_suspect();
-    let confidence = match (suspect, other_way, run.count >= PROVEN_LOST) {
-        (true, _, _) => Confidence::Unconfirmed,
-        (false, OtherWay::Alive, true) => Confidence::Proven,
-        (false, OtherWay::Alive, false) => Confidence::Strong,
-        (false, _, _) => Confidence::Likely,
+    let at_most = match (other_way, run.count >= PROVEN_LOST) {
+        (OtherWay::Alive, true) => Confidence::Proven,
+        (OtherWay::Alive, false) => Confidence::Strong,
+        (_, _) => Confidence::Likely,
     };
+    let odds = Odds::of_absence(view.point(receiver), run.count);
     let symptom =
-        Symptom::new(Code::OneWayBlackhole, Severity::Error, confidence, path_of(direction), |told| {
+        Symptom::new(Code::OneWayBlackhole, Severity::Error, at_most, path_of(direction), |told| {
             format!(
                 "From some packet on nothing passes {}: the last {} were lost, in {}.",
                 told.way(),
@@ -59,6 +58,7 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         });
     let symptom = symptom
         .counting(run.count, 0)
+        .weighed(odds, view.session.opened)
         .in_direction(direction)
         .with_evidence(evidence(view, tally, &run, sender.point, receiver.point))
         .explaining(direction, run.count);

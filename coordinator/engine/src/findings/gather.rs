@@ -1,10 +1,11 @@
 //! Gathers symptoms of single connections into findings: forty connections that lose their SYN-ACK are one.
 
+use super::Odds;
 use super::symptom::{Symptom, Told};
 use super::wording;
 use crate::session::Session;
 use correlate_proto::Direction;
-use correlate_proto::report::{Code, Details, Evidence, Finding, Location, ReportTime, Severity, Toward};
+use correlate_proto::report::{Code, Confidence, Details, Evidence, Finding, Location, ReportTime, Severity, Toward};
 use std::collections::BTreeMap;
 
 /// How many connections a finding names, and how many pieces of evidence it shows.
@@ -31,6 +32,8 @@ struct Group {
     sent: u64,
     received: u64,
     count: u64,
+    /// Of all of them together; `None` if one of them is not graded by odds.
+    odds: Option<Odds>,
     first_at: Option<i64>,
     last_at: Option<i64>,
 }
@@ -59,9 +62,16 @@ impl Symptoms {
             sent: 0,
             received: 0,
             count: 0,
+            odds: None,
             first_at: None,
             last_at: None,
         });
+        group.odds = match (group.odds, symptom.odds) {
+            (None, odds) if group.connection_count == 0 => odds,
+            (Some(sum), Some(odds)) => Some(sum.and(odds)),
+            _ => None,
+        };
+        group.worst.at_most = group.worst.at_most.max(symptom.at_most);
         group.connection_count += 1;
         if group.connections.len() < MAX_NAMED {
             group.connections.push(number);
@@ -118,7 +128,7 @@ fn finding(key: Key, group: &Group, session: &Session) -> Finding {
         id: String::new(),
         code: key.code,
         severity: key.severity,
-        confidence: group.worst.confidence,
+        confidence: confidence(group, session),
         location: key.location,
         direction: key.direction,
         toward: key.toward,
@@ -133,6 +143,13 @@ fn finding(key: Key, group: &Group, session: &Session) -> Finding {
         alternatives: group.worst.alternatives.clone(),
         next_step: wording::next_step(key.code).to_owned(),
     }
+}
+
+/// The best that a single connection gives, or all of them together.
+fn confidence(group: &Group, session: &Session) -> Confidence {
+    let together = group.odds.map(|odds| odds.grade(group.connection_count, session.opened));
+    let together = together.map(|grade| grade.min(group.worst.at_most));
+    together.map_or(group.worst.confidence, |grade| grade.max(group.worst.confidence))
 }
 
 fn details(group: &Group) -> Details {

@@ -1,7 +1,7 @@
 //! Packets above a size vanish, smaller ones pass (ALGORITHMS §4.7, first rule).
 
 use super::view::path_of;
-use super::{Sighting, Symptom, Told, View};
+use super::{Odds, Sighting, Symptom, Told, View};
 use crate::connection::{Connection, LostRange, PacketRef, Tally};
 use crate::session::Session;
 use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, IcmpTooBig, Severity};
@@ -132,10 +132,9 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     let tally = &view.connection.hops.first()?.tallies[direction.index()];
     let found = bracket(tally, view.session.size_limits[direction.index()])?;
     let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
-    let confidence = match (view.point(receiver).is_suspect(), found.proof) {
-        (true, _) => Confidence::Unconfirmed,
-        (false, Proof::PassedSince | Proof::OnThePath) => Confidence::Proven,
-        (false, Proof::Beside) => Confidence::Likely,
+    let at_most = match found.proof {
+        Proof::PassedSince | Proof::OnThePath => Confidence::Proven,
+        Proof::Beside => Confidence::Likely,
     };
     let (icmp, message) = too_big(view, direction);
     let lost_big: u64 = tally
@@ -162,7 +161,9 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     });
     evidence.push(Sighting::absent(receiver.point, expected, EvidenceEvent::NeverReceived, "any copy of it"));
     evidence.extend(message);
-    let symptom = Symptom::new(Code::PathMtuBlackhole, Severity::Error, confidence, path_of(direction), say);
+    let symptom = Symptom::new(Code::PathMtuBlackhole, Severity::Error, at_most, path_of(direction), say);
+    let odds = Odds::of_absence(view.point(receiver), lost_big);
+    let symptom = symptom.weighed(odds, view.session.opened);
     let symptom = symptom.with_note(found.range.times.to_string()).with_details(Details::PathMtu {
         largest_delivered_ip_bytes: found.largest_delivered,
         smallest_lost_ip_bytes: found.smallest_lost,

@@ -1,18 +1,22 @@
 //! Resets: real ones, lost ones, forged ones (ALGORITHMS §3).
 
 use super::view::{host_of, path_of};
-use super::{Sighting, Symptom, Told, View, wording};
+use super::{Odds, Sighting, Symptom, Told, View, wording};
 use crate::connection::{RstSeen, SentState};
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location, Severity, Toward};
 
-/// Log-odds above which a forged RST is likely, strong, proven (ALGORITHMS §3.2).
-const GRADES: [(i32, Confidence); 3] =
-    [(15, Confidence::Proven), (8, Confidence::Strong), (3, Confidence::Likely)];
+/// Resets are far more often real than forged: 15 to 25 % of connections carry one (M. Arlitt, C. Williamson, "An
+/// analysis of TCP reset behaviour on the Internet", CCR 35 (2005) 37). So one of which nothing else is odd must be
+/// proven absent by more than this.
+const USUALLY_REAL: f64 = -4.5;
 
-/// Log-odds of a sender's capture that has counted no drop having missed the one packet in question: the odds of
-/// a silent miss are taken as 1 in 10⁵ (ln 10⁵ = 11.5).
-const CLEAN_CAPTURE: i32 = 11;
+/// Resets of one connection that arrive at both ends, neither sent by the other (ALGORITHMS §3.2: two-sided kill), and
+/// that only one of the two is as rare as [`USUALLY_REAL`] has it.
+const BOTH_AT_ONCE: Odds = Odds::of(10.0 - USUALLY_REAL);
+
+/// An identification that goes on from the nominal sender's last packet is chance once in 4,096: ln 4,096.
+const ID_CONTINUES: f64 = -8.3;
 
 /// Checks the resets of an established connection; those that answer a SYN are the handshake's.
 pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
@@ -58,8 +62,9 @@ fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
         (false, Direction::ClientToServer) => Toward::Server,
         (false, Direction::ServerToClient) => Toward::Client,
     };
-    let confidence =
-        forged.iter().map(|reset| grade(view, reset, both)).max().unwrap_or(Confidence::Unconfirmed);
+    let odds = forged.iter().map(|reset| weigh(view, reset));
+    // Each end's capture would have to lack the RST that it sent, at the same time.
+    let odds = if both { odds.fold(BOTH_AT_ONCE, Odds::and) } else { odds.fold(Odds::none(), Odds::better) };
     let details = Details::Injected {
         ttl: first.ttl,
         usual_ttl: first.usual_ttl,
@@ -81,10 +86,16 @@ fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
         let expected = view.expected_at(&reset.packet, nominal);
         evidence.push(Sighting::absent(nominal, expected, EvidenceEvent::NeverSent, "that RST"));
     }
-    let symptom =
-        Symptom::new(Code::RstInjected, Severity::Error, confidence, Location::PathDevice, say_injected)
-            .with_details(details)
-            .with_evidence(evidence);
+    let symptom = Symptom::new(
+        Code::RstInjected,
+        Severity::Error,
+        Confidence::Proven,
+        Location::PathDevice,
+        say_injected,
+    )
+    .weighed(odds, view.session.opened)
+    .with_details(details)
+    .with_evidence(evidence);
     let mut symptom = symptom.or_else(
         "the nominal sender's own packet filter or network card made the RST behind its capture point",
     );
@@ -93,28 +104,29 @@ fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
     symptom
 }
 
-/// The evidence against the path, as log-odds.
-fn grade(view: &View<'_>, reset: &RstSeen, both: bool) -> Confidence {
-    let Some(sender) = view.connection.sender(reset.direction) else { return Confidence::Unconfirmed };
+/// What speaks for a forgery (ALGORITHMS §3.2).
+fn weigh(view: &View<'_>, reset: &RstSeen) -> Odds {
+    let Some(sender) = view.connection.sender(reset.direction) else {
+        return Odds::none();
+    };
     let suspect = view.point(sender).is_suspect();
-    let mut odds = if suspect { 0 } else { CLEAN_CAPTURE };
-    if both {
-        odds += 10;
-    }
+    let mut grounds = 0.0;
     if went_on(view, reset) {
-        odds += 8;
+        grounds += 8.0;
     }
-    odds += match reset.usual_ttl.map(|usual| usual.abs_diff(reset.ttl)) {
-        None | Some(0) => 0,
-        Some(1) => 2,
-        Some(_) => 5,
+    grounds += match reset.usual_ttl.map(|usual| usual.abs_diff(reset.ttl)) {
+        None | Some(0) => 0.0,
+        Some(1) => 2.0,
+        Some(_) => 5.0,
     };
     // A stateless RST of Linux has no timestamps and IP ID 0, so their lack tells little, and nothing where the
     // sender's capture may just lack the packet.
     if !suspect {
-        odds += i32::from(!reset.timestamps_fit) * 2 + i32::from(!reset.seq_fits) * 4;
+        grounds += if reset.timestamps_fit { 0.0 } else { 2.0 } + if reset.seq_fits { 0.0 } else { 4.0 };
     }
-    GRADES.iter().find(|&&(least, _)| odds > least).map_or(Confidence::Unconfirmed, |&(_, grade)| grade)
+    let prior = if grounds > 0.0 { 0.0 } else { USUALLY_REAL };
+    let continues = if reset.id_continues { ID_CONTINUES } else { 0.0 };
+    Odds::of_absence(view.point(sender), 1).plus(grounds + continues + prior)
 }
 
 /// Whether the nominal sender sent data or acknowledgements after the RST's latest possible departure: it knew
@@ -165,22 +177,21 @@ fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         return None;
     }
     let receiver = view.connection.receiver(direction)?;
-    let confidence =
-        if view.point(receiver).is_suspect() { Confidence::Unconfirmed } else { Confidence::Strong };
     let count = u64::try_from(sent.len()).unwrap_or(u64::MAX);
     let expected = view.expected_at(&first.packet, receiver.point);
     let evidence = vec![
         Sighting::of(first.packet, EvidenceEvent::Sent, "RST"),
         Sighting::absent(receiver.point, expected, EvidenceEvent::NeverReceived, "that RST"),
     ];
-    let symptom = Symptom::new(Code::RstLost, Severity::Warning, confidence, path_of(direction), |told| {
-        format!(
-            "{} left {} and never arrived: the peer stays half-open, in {}.",
-            wording::count(told.sent, "RST", "RSTs"),
-            told.way(),
-            told.of
-        )
-    });
+    let symptom =
+        Symptom::new(Code::RstLost, Severity::Warning, Confidence::Strong, path_of(direction), |told| {
+            format!(
+                "{} left {} and never arrived: the peer stays half-open, in {}.",
+                wording::count(told.sent, "RST", "RSTs"),
+                told.way(),
+                told.of
+            )
+        });
     let symptom = symptom
         .counting(count, 0)
         .in_direction(direction)

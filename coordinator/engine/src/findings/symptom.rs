@@ -1,5 +1,6 @@
 //! What one check says of one connection.
 
+use super::Odds;
 use crate::connection::PacketRef;
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location, Severity, Toward};
@@ -10,6 +11,10 @@ pub(crate) struct Symptom {
     pub(crate) code: Code,
     pub(crate) severity: Severity,
     pub(crate) confidence: Confidence,
+    /// What speaks against chance, where that is what grades it; then `confidence` is for this connection alone, and
+    /// several like it may be worth more, up to `at_most`.
+    pub(crate) odds: Option<Odds>,
+    pub(crate) at_most: Confidence,
     pub(crate) location: Location,
     pub(crate) direction: Option<Direction>,
     pub(crate) toward: Option<Toward>,
@@ -108,6 +113,8 @@ impl Symptom {
             code,
             severity,
             confidence,
+            odds: None,
+            at_most: confidence,
             location,
             direction: None,
             toward: None,
@@ -133,6 +140,14 @@ impl Symptom {
     pub(crate) fn counting(mut self, sent: u64, received: u64) -> Self {
         (self.sent, self.received, self.count) = (sent, received, sent);
         self.details = Details::Counts { sent, received };
+        self
+    }
+
+    /// The symptom graded by `odds`, out of `all` connections that might show it by chance, and no better than it is
+    /// graded so far.
+    pub(crate) fn weighed(mut self, odds: Odds, all: u64) -> Self {
+        self.confidence = self.at_most.min(odds.grade(1, all));
+        self.odds = Some(odds);
         self
     }
 

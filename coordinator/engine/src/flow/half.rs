@@ -53,6 +53,8 @@ pub(crate) struct Half {
     /// TTL of the SYN or SYN-ACK.
     pub(crate) syn_ttl: Option<u8>,
     pub(crate) syn_tsval: Option<u32>,
+    /// IPv4 identification of the newest packet that is no RST; of a super-packet that of its first segment.
+    pub(crate) last_ip_id: Option<u16>,
     /// Newest packet.
     pub(crate) last: Option<PacketRef>,
     first_at: Option<i64>,
@@ -101,6 +103,7 @@ impl Half {
             return (false, false);
         }
         self.ttl = Some(segment.ip.ttl);
+        self.last_ip_id = segment.ip.id;
         if segment.flags.has(TcpFlags::SYN) {
             self.isn = Some(segment.seq);
             self.syn_ttl = Some(segment.ip.ttl);

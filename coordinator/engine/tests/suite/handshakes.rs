@@ -276,7 +276,7 @@ fn a_rst_that_the_called_host_never_sent_is_a_refusal_in_the_path() {
         let (sim, talk) = refused_by_a_device(opener, false);
         let judged = covered(&talk).of(sim);
         judged.accuses_of(&[Code::RefusedInPath]);
-        assert_eq!(judged.the(Code::RefusedInPath).confidence, Confidence::Proven);
+        assert_eq!(judged.the(Code::RefusedInPath).confidence, Confidence::Strong);
     }
 }
 

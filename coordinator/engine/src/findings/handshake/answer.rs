@@ -1,7 +1,7 @@
 //! SYN-ACKs that were lost or ignored, and the last ACK.
 
 use super::super::view::{host_of, path_of};
-use super::super::{Sighting, Symptom, wording};
+use super::super::{Odds, Sighting, Symptom, wording};
 use super::Handshake;
 use crate::point::Window;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
@@ -29,12 +29,15 @@ impl Handshake<'_> {
         }
         // The opener asks again although an answer had time to arrive: its stack has not got it either.
         let asked_again = log.syn.count() > 1 || self.at_opener.syn.count() > 1;
-        let confidence =
-            match (self.view.point(self.opener).is_suspect(), asked_again, log.syn_ack.count() > 1) {
-                (true, true, _) | (false, false, false) => Confidence::Strong,
-                (true, false, _) => Confidence::Unconfirmed,
-                (false, _, _) => Confidence::Proven,
-            };
+        let opener = self.view.point(self.opener);
+        let absent = Odds::of_absence(opener, u64::try_from(covered).unwrap_or(u64::MAX));
+        // An opener that took a SYN-ACK acknowledges it, and neither capture has that either.
+        let no_ack = Odds::of_absence(opener, 1).and(Odds::of_absence(self.view.point(responder), 1));
+        let (at_most, odds) = match (asked_again, log.syn_ack.count() > 1) {
+            (true, true) => (Confidence::Proven, Odds::certain()),
+            (true, false) | (false, true) => (Confidence::Proven, absent.and(no_ack)),
+            (false, false) => (Confidence::Strong, absent.and(no_ack)),
+        };
         let back = self.forward.reversed();
         let mut evidence: Vec<Sighting> = self
             .at_opener
@@ -45,7 +48,7 @@ impl Handshake<'_> {
             .collect();
         evidence.extend(log.syn.first().map(|&syn| Sighting::of(syn, EvidenceEvent::Received, "SYN")));
         evidence.extend(self.view.sent_not_seen(&log.syn_ack, "SYN-ACK", self.opener.point));
-        let symptom = Symptom::new(Code::SynAckLost, Severity::Error, confidence, path_of(back), |told| {
+        let symptom = Symptom::new(Code::SynAckLost, Severity::Error, at_most, path_of(back), |told| {
             format!(
                 "{} left and none reached the other end {}, in {}.",
                 wording::count(told.sent, "SYN-ACK", "SYN-ACKs"),
@@ -53,7 +56,7 @@ impl Handshake<'_> {
                 told.of
             )
         });
-        let symptom = symptom.counting(log.syn_ack.count(), 0);
+        let symptom = symptom.counting(log.syn_ack.count(), 0).weighed(odds, self.view.session.opened);
         let symptom = symptom.in_direction(back).with_evidence(evidence).explaining(back, self.lost(back));
         Some(symptom.or_else(wording::HOST_EDGE))
     }
@@ -73,12 +76,11 @@ impl Handshake<'_> {
         if !asked_again && !stayed_silent {
             return None;
         }
-        let confidence = if self.view.point(self.opener).is_suspect() {
-            Confidence::Likely
-        } else if asked_again {
-            Confidence::Proven
+        // Asking again shows what the host made of the answer; its silence rests on the capture.
+        let (at_most, odds) = if asked_again {
+            (Confidence::Proven, Odds::certain())
         } else {
-            Confidence::Strong
+            (Confidence::Strong, Odds::of_absence(self.view.point(self.opener), log.syn_ack.count()))
         };
         let back = self.forward.reversed();
         let mut evidence: Vec<Sighting> = self
@@ -95,14 +97,16 @@ impl Handshake<'_> {
         );
         evidence.push(Sighting::absent(self.opener.point, None, EvidenceEvent::NeverSent, "ACK or RST"));
         let symptom =
-            Symptom::new(Code::SynAckIgnored, Severity::Error, confidence, host_of(self.forward), |told| {
+            Symptom::new(Code::SynAckIgnored, Severity::Error, at_most, host_of(self.forward), |told| {
                 format!(
                     "{} reached the host that asked and it went on as if none had, in {}.",
                     wording::count(told.received, "SYN-ACK", "SYN-ACKs"),
                     told.of
                 )
             });
-        let symptom = symptom.counting(self.at_responder.syn_ack.count(), log.syn_ack.count());
+        let symptom = symptom
+            .counting(self.at_responder.syn_ack.count(), log.syn_ack.count())
+            .weighed(odds, self.view.session.opened);
         Some(symptom.in_direction(back).with_evidence(evidence))
     }
 
@@ -122,12 +126,12 @@ impl Handshake<'_> {
         let expected = self.view.expected_at(&sent, responder.point);
         evidence.push(Sighting::absent(responder.point, expected, EvidenceEvent::NeverReceived, "that ACK"));
         evidence.push(Sighting::of(last_answer, EvidenceEvent::Sent, "SYN-ACK again"));
-        let confidence =
-            if self.view.point(responder).is_suspect() { Confidence::Likely } else { Confidence::Proven };
+        // The repetition shows that the host did not take the ACK; that it did not arrive, its capture must show.
+        let odds = Odds::of_absence(self.view.point(responder), 1);
         let symptom = Symptom::new(
             Code::HandshakeAckLost,
             Severity::Warning,
-            confidence,
+            Confidence::Proven,
             path_of(self.forward),
             |told| {
                 format!(
@@ -137,7 +141,7 @@ impl Handshake<'_> {
                 )
             },
         );
-        let symptom = symptom.counting(1, 0);
+        let symptom = symptom.counting(1, 0).weighed(odds, self.view.session.opened);
         let symptom = symptom.in_direction(self.forward).with_evidence(evidence).explaining(self.forward, 1);
         Some(symptom.or_else(wording::HOST_EDGE))
     }

@@ -4,12 +4,15 @@ mod answer;
 mod refusal;
 mod silence;
 
-use super::{Symptom, View};
+use super::{Odds, Symptom, View};
 use crate::connection::{Few, HandshakeLog, IcmpSeen, PacketRef, RstSeen};
 use crate::flow::Flow;
 use crate::point::Window;
 use crate::session::orphan_marks;
 use correlate_proto::{Direction, IcmpKind};
+
+/// A stack that gets no answer to its SYN repeats it after a second (RFC 6298 §2.1), with a little to spare.
+const ASKS_AGAIN_WITHIN_NS: i64 = 1_300_000_000;
 
 /// A handshake with both ends in view.
 struct Handshake<'a> {
@@ -129,9 +132,18 @@ impl<'a> Handshake<'a> {
             && !self.view.session.another_host_may_answer(far, called)
     }
 
-    fn far_point_is_suspect(&self) -> bool {
+    /// The odds against `packets` that passed at the far end being absent from the captures there.
+    fn far_absence(&self, packets: u64) -> Odds {
         let far = self.view.connection.sender_position(self.forward.reversed());
-        self.view.session.points.iter().any(|point| point.position == far && point.is_suspect())
+        let points = self.view.session.points.iter().filter(|point| point.position == far);
+        points.map(|point| Odds::of_absence(point, packets)).fold(Odds::certain(), Odds::or)
+    }
+
+    /// Whether the opener's capture ran for long enough after its only SYN to show the next one.
+    fn asking_again_was_due(&self) -> bool {
+        let Some(last) = self.at_opener.last_syn else { return false };
+        let window = Window { from: last.at, to: last.at.saturating_add(ASKS_AGAIN_WITHIN_NS) };
+        self.view.point(self.opener).covers(window)
     }
 
     fn clocks_are_known(&self) -> bool {

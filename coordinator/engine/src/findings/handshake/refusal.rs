@@ -68,11 +68,12 @@ impl Handshake<'_> {
         if !self.responder_is_silent_for_sure(packet) {
             return None;
         }
-        let confidence = match (self.responder.is_some(), self.far_point_is_suspect()) {
-            (_, true) => Confidence::Unconfirmed,
-            (false, false) => Confidence::Proven,
-            (true, false) => Confidence::Strong,
+        // Where the responder never saw the SYN either, its capture would lack both.
+        let (at_most, absent) = match self.responder {
+            Some(_) => (Confidence::Strong, 1),
+            None => (Confidence::Proven, self.at_opener.syn.count() + 1),
         };
+        let odds = self.far_absence(absent);
         let far = self.view.receiving_point(self.forward);
         let mut evidence: Vec<Sighting> = self
             .at_opener
@@ -89,7 +90,7 @@ impl Handshake<'_> {
             how.clone(),
         ));
         let symptom =
-            Symptom::new(Code::RefusedInPath, Severity::Error, confidence, Location::PathDevice, |told| {
+            Symptom::new(Code::RefusedInPath, Severity::Error, at_most, Location::PathDevice, |told| {
                 format!(
                     "A device on the path refused with {}; the called host sent nothing of the kind, in {}.",
                     told.worst.note, told.of
@@ -97,6 +98,7 @@ impl Handshake<'_> {
             });
         Some(
             symptom
+                .weighed(odds, self.view.session.opened)
                 .with_note(how)
                 .in_direction(self.forward.reversed())
                 .with_evidence(evidence)

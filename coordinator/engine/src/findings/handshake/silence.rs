@@ -1,7 +1,7 @@
 //! SYNs that got no answer: lost on the way, or met by silence.
 
 use super::super::view::{host_of, path_of};
-use super::super::{Sighting, Symptom, wording};
+use super::super::{Odds, Sighting, Symptom, wording};
 use super::Handshake;
 use crate::point::Window;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
@@ -22,15 +22,22 @@ impl Handshake<'_> {
             return None;
         }
         let repeated = self.at_opener.syn.count() > 1;
-        let confidence = match (self.far_point_is_suspect(), self.clocks_are_known(), repeated) {
-            (true, _, false) => Confidence::Unconfirmed,
-            (true, _, true) | (false, false, _) => Confidence::Likely,
-            (false, true, true) => Confidence::Proven,
-            (false, true, false) => Confidence::Strong,
+        let at_most = match (self.clocks_are_known(), repeated) {
+            (false, _) => Confidence::Likely,
+            (true, true) => Confidence::Proven,
+            (true, false) => Confidence::Strong,
         };
+        // A host that gets no answer asks again: one that does not may have got one that its capture lacks.
+        let unanswered = if repeated || !self.asking_again_was_due() {
+            Odds::certain()
+        } else {
+            Odds::of_absence(self.view.point(self.opener), 1)
+        };
+        let covered = u64::try_from(covered).unwrap_or(u64::MAX);
+        let odds = self.far_absence(covered).or(unanswered);
         let far = self.view.receiving_point(self.forward);
         let symptom =
-            Symptom::new(Code::SynLost, Severity::Error, confidence, path_of(self.forward), |told| {
+            Symptom::new(Code::SynLost, Severity::Error, at_most, path_of(self.forward), |told| {
                 format!(
                     "{} left the client host and none reached the server's capture point, in {}.",
                     wording::count(told.sent, "SYN", "SYNs"),
@@ -40,6 +47,7 @@ impl Handshake<'_> {
         Some(
             symptom
                 .counting(self.at_opener.syn.count(), 0)
+                .weighed(odds, self.view.session.opened)
                 .in_direction(self.forward)
                 .with_evidence(self.view.sent_not_seen(&self.at_opener.syn, "SYN", far))
                 .explaining(self.forward, self.lost(self.forward))
@@ -64,11 +72,12 @@ impl Handshake<'_> {
         if !repeated && !self.view.point(responder).covers(silent) {
             return None;
         }
-        let confidence = match (self.view.point(responder).is_suspect(), repeated) {
-            (true, _) => Confidence::Unconfirmed,
-            (false, true) => Confidence::Proven,
-            (false, false) => Confidence::Strong,
-        };
+        let at_most = if repeated { Confidence::Proven } else { Confidence::Strong };
+        let mut odds = Odds::of_absence(self.view.point(responder), log.syn.count());
+        if !repeated && self.asking_again_was_due() {
+            // Then the opener got an answer that neither capture has.
+            odds = odds.and(Odds::of_absence(self.view.point(self.opener), 1));
+        }
         let mut evidence: Vec<Sighting> = self
             .at_opener
             .syn
@@ -83,14 +92,16 @@ impl Handshake<'_> {
             EvidenceEvent::NeverSent,
             "SYN-ACK, RST or ICMP",
         ));
-        let symptom = Symptom::new(Code::SynUnanswered, Severity::Error, confidence, host_of(back), |told| {
+        let symptom = Symptom::new(Code::SynUnanswered, Severity::Error, at_most, host_of(back), |told| {
             format!(
                 "{} reached the host and it sent nothing back, in {}.",
                 wording::count(told.received, "SYN", "SYNs"),
                 told.of
             )
         });
-        let symptom = symptom.counting(self.at_opener.syn.count(), log.syn.count());
+        let symptom = symptom
+            .counting(self.at_opener.syn.count(), log.syn.count())
+            .weighed(odds, self.view.session.opened);
         Some(symptom.in_direction(self.forward).with_evidence(evidence))
     }
 }
