@@ -41,27 +41,35 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     if other_way == OtherWay::Dead {
         return None;
     }
-    let at_most = match (other_way, run.count >= PROVEN_LOST) {
-        (OtherWay::Alive, true) => Confidence::Proven,
-        (OtherWay::Alive, false) => Confidence::Strong,
-        (_, _) => Confidence::Likely,
+    // Where nothing as large as the smallest of them ever passed, their size may be what is wrong with them.
+    let size_is_tried = tally.sizes().iter().any(|seen| seen.ip_len >= run.smallest);
+    let at_most = match (other_way, size_is_tried, run.count >= PROVEN_LOST) {
+        (OtherWay::Alive, true, true) => Confidence::Proven,
+        (OtherWay::Alive, true, false) => Confidence::Strong,
+        (_, _, _) => Confidence::Likely,
     };
     let odds = Odds::of_absence(view.point(receiver), run.count);
-    let symptom =
-        Symptom::new(Code::OneWayBlackhole, Severity::Error, at_most, path_of(direction), |told| {
-            format!(
-                "From some packet on nothing passes {}: the last {} were lost, in {}.",
-                told.way(),
-                wording::count(told.sent, "transmission", "transmissions"),
-                told.of
-            )
-        });
+    let symptom = Symptom::new(Code::OneWayBlackhole, Severity::Error, at_most, path_of(direction), |told| {
+        format!(
+            "From some packet on nothing passes {}: the last {} were lost, in {}.",
+            told.way(),
+            wording::count(told.sent, "transmission", "transmissions"),
+            told.of
+        )
+    });
     let symptom = symptom
         .counting(run.count, 0)
         .weighed(odds, view.session.opened)
         .in_direction(direction)
         .with_evidence(evidence(view, tally, &run, sender.point, receiver.point))
         .explaining(direction, run.count);
+    let symptom = if size_is_tried {
+        symptom
+    } else {
+        symptom.or_else(
+            "packets as large as these never passed, and smaller ones may: nothing smaller was sent since",
+        )
+    };
     Some(match other_way {
         OtherWay::Untested => {
             symptom.or_else("the other direction may be dead too: nothing was sent there after this one died")

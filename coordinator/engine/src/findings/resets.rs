@@ -11,6 +11,9 @@ use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location
 /// proven absent by more than this.
 const USUALLY_REAL: f64 = -4.5;
 
+/// A host that sent, or got, a reset has no more to say on the connection (ALGORITHMS §3.2).
+const WENT_ON: f64 = 8.0;
+
 /// Resets of one connection that arrive at both ends, neither sent by the other (ALGORITHMS §3.2: two-sided kill), and
 /// that only one of the two is as rare as [`USUALLY_REAL`] has it.
 const BOTH_AT_ONCE: Odds = Odds::of(10.0 - USUALLY_REAL);
@@ -111,8 +114,8 @@ fn weigh(view: &View<'_>, reset: &RstSeen) -> Odds {
     };
     let suspect = view.point(sender).is_suspect();
     let mut grounds = 0.0;
-    if went_on(view, reset) {
-        grounds += 8.0;
+    if went_on(view, reset, reset.direction, 0) {
+        grounds += WENT_ON;
     }
     grounds += match reset.usual_ttl.map(|usual| usual.abs_diff(reset.ttl)) {
         None | Some(0) => 0.0,
@@ -129,16 +132,15 @@ fn weigh(view: &View<'_>, reset: &RstSeen) -> Odds {
     Odds::of_absence(view.point(sender), 1).plus(grounds + continues + prior)
 }
 
-/// Whether the nominal sender sent data or acknowledgements after the RST's latest possible departure: it knew
-/// nothing of a reset.
-fn went_on(view: &View<'_>, reset: &RstSeen) -> bool {
-    let (Some(sender), Some(receiver)) =
-        (view.connection.sender(reset.direction), view.connection.receiver(reset.direction))
+/// Whether the host where `direction` begins sent anything there later than `grace` after the moment, by its clock, at
+/// which `reset`, seen at the other end, was at the latest: it knew nothing of a reset.
+fn went_on(view: &View<'_>, reset: &RstSeen, direction: Direction, grace: i64) -> bool {
+    let (Some(host), Some(other)) = (view.connection.sender(direction), view.connection.receiver(direction))
     else {
         return false;
     };
-    let (_, latest) = view.translate(reset.packet.at, receiver, sender);
-    sender.half(reset.direction).last.is_some_and(|last| last.at > latest)
+    let (_, latest) = view.translate(reset.packet.at, other, host);
+    host.half(direction).last.is_some_and(|last| last.at > latest.saturating_add(grace))
 }
 
 /// Whether packets sent after the RST still passed: then the device stands beside the path.
@@ -192,8 +194,13 @@ fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
                 told.of
             )
         });
+    let odds = Odds::of_absence(view.point(receiver), count);
+    // It may have been under way for as long as packets are.
+    let grace = view.slack(view.connection.sender(direction)?, receiver);
+    let knew_nothing = went_on(view, first, direction.reversed(), grace);
     let symptom = symptom
         .counting(count, 0)
+        .weighed(if knew_nothing { odds.plus(WENT_ON) } else { odds }, view.session.opened)
         .in_direction(direction)
         .with_evidence(evidence)
         .explaining(direction, count);
