@@ -1,6 +1,11 @@
-//! What the end-to-end tests and benchmarks of `correlate` share.
+//! What the end-to-end tests, the scoreboard and the benchmarks of `correlate` share.
 
 pub mod files;
+#[cfg(target_os = "linux")]
+pub mod frames;
+pub mod permits;
 #[cfg(unix)]
 pub mod process;
+#[cfg(target_os = "linux")]
+pub mod scoreboard;
 pub mod synthetic;

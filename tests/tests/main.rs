@@ -5,9 +5,7 @@ mod support {
     pub(crate) mod binary;
     pub(crate) mod captures;
     pub(crate) mod expectation;
-    pub(crate) mod frames;
     pub(crate) mod live;
-    pub(crate) mod permits;
     pub(crate) mod recording;
     pub(crate) mod report;
     pub(crate) mod scratch;

@@ -4,6 +4,7 @@
 //! [`Correlator::advance`] and [`Correlator::pass_epoch`] as event time passes; [`Correlator::poll`] until it gives
 //! `None`; [`Correlator::finish`] once.
 
+use crate::clock::Alignment;
 use crate::fate::{FateRecord, Horizon};
 use crate::feed::LATEST;
 use crate::session::Session;
@@ -100,6 +101,19 @@ impl Correlator {
     /// The next event, if there is one.
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// The clock of `downstream` less that of `upstream` (the point nearer to the client) at an instant of the
+    /// latter, as far as it is known by now; absent where no packet that both saw has been matched.
+    #[must_use]
+    pub fn offset_at(
+        &self,
+        upstream: CapturePointId,
+        downstream: CapturePointId,
+        at: Timestamp<Local>,
+    ) -> Option<Alignment> {
+        let clock = self.session.clock(usize::from(upstream.0), usize::from(downstream.0))?;
+        Some(clock.offset_at(at))
     }
 
     /// Where the engine stands.

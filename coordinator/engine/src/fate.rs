@@ -41,6 +41,8 @@ pub struct FateRecord {
     pub direction: Direction,
     /// Octets of sequence space.
     pub len: u32,
+    /// Wire segments it stands for: more than one only where a super-packet's cut is unknown.
+    pub wire: u32,
     /// Its IPv4 identification.
     pub ip_id: Option<u16>,
     /// What became of it.
@@ -343,7 +345,15 @@ impl Ends<'_> {
 
     fn record(&self, piece: &Piece, sent: bool, direction: Direction, fate: Fate) -> FateRecord {
         let point = if sent { self.sending().info.id } else { self.receiving().info.id };
-        FateRecord { point, packet: piece.packet, direction, len: piece.len, ip_id: piece.ip_id, fate }
+        FateRecord {
+            point,
+            packet: piece.packet,
+            direction,
+            len: piece.len,
+            wire: piece.wire,
+            ip_id: piece.ip_id,
+            fate,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::support::binary::correlate;
 use crate::support::expectation::{Expectation, analyze};
-use crate::support::permits::{Permit, side_by_side};
+use correlate_tests::permits::{Permit, side_by_side};
 use crate::support::recording::{Recording, SEEDS, recording};
 use crate::support::report::Report;
 use crate::support::scratch::say;

@@ -3,8 +3,8 @@
 use super::catalogue::recorded;
 use crate::support::binary::correlate;
 use crate::support::expectation::analyze;
-use crate::support::frames::{Key, read};
-use crate::support::permits::Permit;
+use correlate_tests::frames::{Key, read};
+use correlate_tests::permits::Permit;
 use crate::support::recording::Recording;
 use crate::support::report::Report;
 use crate::support::scratch::say;

@@ -1,8 +1,8 @@
 //! Loss counted per packet: what is said to be lost is exactly what the middlebox dropped.
 
 use super::catalogue::recorded;
-use crate::support::frames::{Key, Packet, read};
-use crate::support::permits::{Permit, side_by_side};
+use correlate_tests::frames::{Key, Packet, read};
+use correlate_tests::permits::{Permit, side_by_side};
 use crate::support::recording::{Recording, SEEDS};
 use crate::support::scratch::say;
 use correlate_engine::fate::{Fate, FateRecord};

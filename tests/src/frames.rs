@@ -7,29 +7,39 @@ use std::path::Path;
 
 /// What tells a TCP packet from others. Two packets with all of this alike cannot be told apart by anyone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) src: (IpAddr, u16),
-    pub(crate) dst: (IpAddr, u16),
-    pub(crate) seq: u32,
-    pub(crate) ack: u32,
-    pub(crate) flags: u16,
-    pub(crate) payload_len: usize,
-    pub(crate) ip_id: Option<u16>,
-    pub(crate) tsval: Option<u32>,
+pub struct Key {
+    /// Sender's address and port.
+    pub src: (IpAddr, u16),
+    /// Receiver's address and port.
+    pub dst: (IpAddr, u16),
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// The twelve bits of the flags.
+    pub flags: u16,
+    /// Octets of payload.
+    pub payload_len: usize,
+    /// IPv4 identification; absent for IPv6.
+    pub ip_id: Option<u16>,
+    /// Own value of the timestamps option; absent without one.
+    pub tsval: Option<u32>,
 }
 
 /// A TCP packet of a capture.
 #[derive(Debug, Clone)]
-pub(crate) struct Packet {
+pub struct Packet {
     /// Its number in the file, from 1.
-    pub(crate) number: u64,
-    pub(crate) at_ns: i64,
-    pub(crate) key: Key,
+    pub number: u64,
+    /// Its stamp.
+    pub at_ns: i64,
+    /// The packet.
+    pub key: Key,
 }
 
 impl Key {
     /// The packet of a ledger's entry as it came in.
-    pub(crate) fn of(entry: &Entry) -> Self {
+    pub fn of(entry: &Entry) -> Self {
         let (src, dst) = (entry.came.src, entry.came.dst);
         Self {
             src: (src.addr, src.port),
@@ -44,13 +54,13 @@ impl Key {
     }
 
     /// Where it travels, if the client has that address.
-    pub(crate) fn direction(&self, client: IpAddr) -> Direction {
+    pub fn direction(&self, client: IpAddr) -> Direction {
         if self.src.0 == client { Direction::ClientToServer } else { Direction::ServerToClient }
     }
 }
 
 /// The TCP packets of a little-endian nanosecond capture of Ethernet.
-pub(crate) fn read(path: &Path) -> Vec<Packet> {
+pub fn read(path: &Path) -> Vec<Packet> {
     let bytes = std::fs::read(path).expect("read a capture of the lab");
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four octets"));
     assert_eq!(word(0), 0xa1b2_3c4d, "the lab writes nanoseconds");

@@ -10,11 +10,11 @@ static RETURNED: Condvar = Condvar::new();
 
 /// The right to keep a processor busy.
 #[derive(Debug)]
-pub(crate) struct Permit(());
+pub struct Permit(());
 
 impl Permit {
     /// Waits for one.
-    pub(crate) fn take() -> Self {
+    pub fn take() -> Self {
         let free = FREE.lock().expect("nobody panics while counting");
         let mut free = RETURNED.wait_while(free, |free| *free == 0).expect("nobody panics while counting");
         *free -= 1;
@@ -31,12 +31,22 @@ impl Drop for Permit {
     }
 }
 
-/// Does `work` for every item, so many at once, and gives what came out, in the order of the items.
-pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// Does `work` for every item, as many at once as there are permits, and gives what came out, in the order of the
+/// items.
+pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    in_parallel(AT_ONCE, items, work)
+}
+
+/// Does `work` for every item, `workers` at once, and gives what came out, in the order of the items.
+pub fn in_parallel<T: Sync, R: Send>(
+    workers: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..workers.max(1) {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

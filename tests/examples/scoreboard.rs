@@ -1,0 +1,66 @@
+//! The scoreboard: how often `correlate` is right, by scenario of the lab. `scoreboard --help` says what it can do.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line program")]
+
+#[cfg(target_os = "linux")]
+use correlate_lab::{catalogue, enter_user_namespace};
+#[cfg(target_os = "linux")]
+use correlate_tests::scoreboard::{
+    baseline, figures,
+    options::{HELP, Options},
+    play::play,
+    table,
+};
+use std::process::ExitCode;
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    eprintln!("error: the lab needs Linux");
+    ExitCode::from(2)
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    match scoreboard() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn scoreboard() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let Some(options) = Options::read(std::env::args().skip(1))? else {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    if options.list {
+        catalogue().iter().for_each(|scenario| println!("{:32} {}", scenario.name, scenario.title));
+        return Ok(ExitCode::SUCCESS);
+    }
+    // While this process has one thread.
+    enter_user_namespace()?;
+    let played = play(&options, |line| eprintln!("{line}"))?;
+    print!("{}", played.explained);
+    print!("{}", table::render(&played.scores));
+    let figures = figures::write(&options, played.runs, &played.scores);
+    if let Some(path) = &options.json {
+        std::fs::write(path, format!("{figures:#}\n"))?;
+    }
+    if let Some(path) = &options.wrong {
+        std::fs::write(path, played.wrong.render(&options))?;
+    }
+    for why in played.wrong.failures() {
+        eprintln!("error: {why}");
+    }
+    if !played.wrong.failures().is_empty() {
+        return Ok(ExitCode::from(2));
+    }
+    let Some(path) = &options.baseline else { return Ok(ExitCode::SUCCESS) };
+    let before = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let worse = baseline::worse(&figures, &before)?;
+    worse.iter().for_each(|what| eprintln!("worse: {what}"));
+    Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

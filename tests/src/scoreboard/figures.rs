@@ -1,0 +1,87 @@
+//! The scores as JSON.
+
+use super::options::Options;
+use super::score::{Counts, Score, Scores};
+use super::selection::{ip_word, offloads_word};
+use correlate_proto::report::Severity;
+use serde_json::{Map, Value, json};
+
+/// Name of the document.
+pub const SCHEMA: &str = "correlate.scoreboard/v1";
+
+/// All figures.
+pub fn write(options: &Options, runs: usize, scores: &Scores) -> Value {
+    let by_quality: Map<String, Value> =
+        scores.iter().map(|(quality, score)| (quality.word().to_owned(), one(score))).collect();
+    json!({
+        "schema": SCHEMA,
+        "selection": selection(options),
+        "runs": runs,
+        "qualities": by_quality,
+    })
+}
+
+/// What the figures are of: those of another selection cannot be compared with them.
+fn selection(options: &Options) -> Value {
+    json!({
+        "scenarios": options.scenarios,
+        "seeds": options.seeds,
+        "ip": options.ips.iter().map(|ip| ip_word(*ip)).collect::<Vec<_>>(),
+        "offloads": options.offloads.iter().map(|offloads| offloads_word(*offloads)).collect::<Vec<_>>(),
+        "missing": options.qualities.iter().map(|quality| quality.word()).collect::<Vec<_>>(),
+        "at": options.places.iter().map(|place| place.word()).collect::<Vec<_>>(),
+    })
+}
+
+fn one(score: &Score) -> Value {
+    let findings: Map<String, Value> = score
+        .findings
+        .iter()
+        .filter(|(_, (_, counts))| counts.truths() + counts.false_positive > 0)
+        .map(|(code, (severity, found))| {
+            let mut value = counts(*found);
+            value["severity"] = severity_word(*severity).into();
+            (code.clone(), value)
+        })
+        .collect();
+    let packets: Map<String, Value> =
+        score.packets.iter().map(|(class, found)| (class.name().to_owned(), counts(*found))).collect();
+    let clock = score.clock;
+    json!({
+        "judgements": score.judgements,
+        "inconclusive": score.inconclusive,
+        "needlessly_inconclusive": score.needlessly_inconclusive,
+        "false_proven": score.false_proven,
+        "findings": findings,
+        "packets": packets,
+        "clock": {
+            "seconds": clock.seconds,
+            "held": clock.held,
+            "estimated": clock.estimated,
+            "worst_error_ns": clock.worst_error_ns,
+            "mean_error_ns": clock.error_ns.checked_div(clock.estimated),
+            "mean_uncertainty_ns": clock.uncertainty_ns.checked_div(clock.estimated),
+        },
+    })
+}
+
+fn counts(counts: Counts) -> Value {
+    json!({
+        "true_positives": counts.true_positive,
+        "false_positives": counts.false_positive,
+        "false_negatives": counts.false_negative,
+        "open": counts.open,
+        "true_negatives": counts.true_negative,
+        "precision": counts.precision(),
+        "recall": counts.recall(),
+    })
+}
+
+/// Its word in figures.
+pub const fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}

@@ -1,0 +1,271 @@
+//! What is said of each packet, against what became of it.
+
+use super::score::Counts;
+use super::sightings::{Sightings, Spot};
+use correlate_engine::fate::{Fate, FateRecord};
+use correlate_lab::{Done, Entry, Protocol};
+use correlate_proto::TcpFlags;
+use std::collections::BTreeMap;
+
+/// What can be said of packets. Those that carry octets of sequence space, and bare ones (ACKs, resets), are counted
+/// apart: nothing acknowledges a bare one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Lost on the path.
+    Lost,
+    /// A bare one, lost on the path.
+    LostBare,
+    /// Sent once, arrived twice.
+    Duplicated,
+    /// A bare one, sent once, arrived twice.
+    DuplicatedBare,
+    /// Arrived, though the receiver's capture lacks it; or sent, though the sender's does.
+    Missed,
+    /// A bare one of that kind.
+    MissedBare,
+    /// Arrived behind one that was sent later.
+    Reordered,
+    /// Sent again though an earlier copy had arrived.
+    Spurious,
+}
+
+impl Class {
+    /// All.
+    pub const ALL: [Self; 8] = [
+        Self::Lost,
+        Self::LostBare,
+        Self::Duplicated,
+        Self::DuplicatedBare,
+        Self::Missed,
+        Self::MissedBare,
+        Self::Reordered,
+        Self::Spurious,
+    ];
+
+    /// Its name in figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::LostBare => "lost-bare",
+            Self::Duplicated => "duplicated",
+            Self::DuplicatedBare => "duplicated-bare",
+            Self::Missed => "capture-miss",
+            Self::MissedBare => "capture-miss-bare",
+            Self::Reordered => "reordered",
+            Self::Spurious => "spurious",
+        }
+    }
+
+    const fn of(fate: Fate, bare: bool) -> Option<Self> {
+        match (fate, bare) {
+            (Fate::Lost, false) => Some(Self::Lost),
+            (Fate::Lost, true) => Some(Self::LostBare),
+            (Fate::Duplicated, false) => Some(Self::Duplicated),
+            (Fate::Duplicated, true) => Some(Self::DuplicatedBare),
+            (Fate::MissedByReceiver | Fate::MissedBySender, false) => Some(Self::Missed),
+            (Fate::MissedByReceiver | Fate::MissedBySender, true) => Some(Self::MissedBare),
+            (Fate::Uncovered | Fate::Ambiguous, _) => None,
+        }
+    }
+}
+
+/// What a recording shows, some of its records being gone.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The ledger.
+    pub ledger: &'a [Entry],
+    /// Where its packets are.
+    pub sightings: &'a Sightings,
+    /// By capture: the numbers of the packets that stay, in order.
+    pub kept: &'a [Vec<u64>],
+}
+
+impl Shown<'_> {
+    /// Where an entry's sending is shown.
+    pub fn sent(&self, entry: usize) -> Option<Spot> {
+        self.sightings.sent[entry].filter(|spot| self.shows(*spot))
+    }
+
+    /// Where an entry's arrival is shown.
+    pub fn arrived(&self, entry: usize) -> Option<Spot> {
+        self.sightings.arrived[entry].filter(|spot| self.shows(*spot))
+    }
+
+    fn shows(&self, spot: Spot) -> bool {
+        self.kept[spot.tap].binary_search(&spot.packet).is_ok()
+    }
+
+    /// Whether a record of it was taken out.
+    fn was_removed(&self, spot: Option<Spot>) -> bool {
+        spot.is_some_and(|spot| !self.shows(spot))
+    }
+}
+
+/// What is due to be said of one packet.
+#[derive(Debug, Clone, Copy, Default)]
+struct Due {
+    /// So many of its wire segments have to be called this.
+    required: u64,
+    /// So many may be.
+    allowed: u64,
+}
+
+impl Due {
+    const fn exactly(count: u64) -> Self {
+        Self { required: count, allowed: count }
+    }
+
+    const fn at_most(count: u64) -> Self {
+        Self { required: 0, allowed: count }
+    }
+}
+
+/// One packet about which something wrong was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongPacket {
+    /// What was said, or not said.
+    pub class: Class,
+    /// It was said and is not so.
+    pub said: bool,
+    /// Where it is, as its capture was recorded.
+    pub spot: Spot,
+    /// How many wire segments.
+    pub count: u64,
+}
+
+/// Counts by class, and what is wrong.
+pub type Compared = (BTreeMap<Class, Counts>, Vec<WrongPacket>);
+
+/// Holds the fates against the ledger. Numbers of packets in `fates` are those of the recordings as they were judged.
+pub fn compare(shown: &Shown<'_>, fates: &[FateRecord]) -> Compared {
+    let mut due: BTreeMap<(Class, Spot), Due> = BTreeMap::new();
+    for index in originals(shown.ledger) {
+        expect(shown, index, &mut due);
+    }
+    let mut said: BTreeMap<(Class, Spot), u64> = BTreeMap::new();
+    let mut open: BTreeMap<Spot, u64> = BTreeMap::new();
+    for fate in fates {
+        let Some(spot) = original_spot(shown, fate) else { continue };
+        let wire = u64::from(fate.wire);
+        match Class::of(fate.fate, is_bare(shown, spot)) {
+            Some(class) => *said.entry((class, canonical(shown, class, spot))).or_default() += wire,
+            None => *open.entry(spot).or_default() += wire,
+        }
+    }
+    count(&due, &said, &open)
+}
+
+fn count(
+    due: &BTreeMap<(Class, Spot), Due>,
+    said: &BTreeMap<(Class, Spot), u64>,
+    open: &BTreeMap<Spot, u64>,
+) -> Compared {
+    let mut counts: BTreeMap<Class, Counts> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (&(class, spot), &saying) in said {
+        let allowed = due.get(&(class, spot)).map_or(0, |due| due.allowed);
+        let extra = saying.saturating_sub(allowed);
+        counts.entry(class).or_default().false_positive += extra;
+        if extra > 0 {
+            wrong.push(WrongPacket { class, said: true, spot, count: extra });
+        }
+    }
+    for (&(class, spot), due) in due {
+        let saying = said.get(&(class, spot)).copied().unwrap_or(0);
+        let missing = due.required.saturating_sub(saying);
+        let honest = missing.min(open.get(&spot).copied().unwrap_or(0));
+        let counts = counts.entry(class).or_default();
+        counts.true_positive += saying.min(due.required);
+        counts.open += honest;
+        counts.false_negative += missing - honest;
+        if missing > honest {
+            wrong.push(WrongPacket { class, said: false, spot, count: missing - honest });
+        }
+    }
+    (counts, wrong)
+}
+
+/// Entries of packets that hosts sent, without the copies that the middlebox made.
+fn originals(ledger: &[Entry]) -> impl Iterator<Item = usize> {
+    let by_host = |entry: &Entry| !matches!(entry.done, Done::Duplicate | Done::Inject);
+    (0..ledger.len()).filter(move |&index| by_host(&ledger[index]) && ledger[index].protocol == Protocol::Tcp)
+}
+
+/// The copies that the middlebox made of an entry's packet: they follow it in the ledger.
+fn copies(ledger: &[Entry], index: usize) -> impl Iterator<Item = usize> {
+    (index + 1..ledger.len()).take_while(|&next| ledger[next].done == Done::Duplicate)
+}
+
+/// The packet that an entry is, or is a copy of.
+fn original(ledger: &[Entry], mut index: usize) -> usize {
+    while index > 0 && ledger[index].done == Done::Duplicate {
+        index -= 1;
+    }
+    index
+}
+
+fn expect(shown: &Shown<'_>, index: usize, due: &mut BTreeMap<(Class, Spot), Due>) {
+    let entry = &shown.ledger[index];
+    let segments = u64::try_from(entry.wire_segments).unwrap_or(0);
+    let bare = is_bare_entry(entry);
+    let class = |fate| Class::of(fate, bare);
+    let mut say = |fate, spot, what| {
+        if let Some(class) = class(fate) {
+            due.insert((class, spot), what);
+        }
+    };
+    let all = || std::iter::once(index).chain(copies(shown.ledger, index));
+    let arrivals: Vec<Spot> = all().filter_map(|copy| shown.arrived(copy)).collect();
+    let extra = segments * u64::try_from(arrivals.len().saturating_sub(1)).unwrap_or(0);
+    match shown.sent(index) {
+        Some(sent) if all().all(|copy| shown.ledger[copy].at_out_ns.is_none()) => {
+            let watched = shown.sightings.watched[index];
+            say(Fate::Lost, sent, if watched { Due::exactly(segments) } else { Due::at_most(segments) });
+        }
+        Some(sent) if arrivals.is_empty() => {
+            let removed = all().any(|copy| shown.was_removed(shown.sightings.arrived[copy]));
+            let what = if removed { Due::exactly(segments) } else { Due::at_most(segments) };
+            say(Fate::MissedByReceiver, sent, what);
+        }
+        Some(_) if extra > 0 => say(Fate::Duplicated, arrivals[0], Due::exactly(extra)),
+        Some(_) => {}
+        None => {
+            for (place, arrival) in arrivals.iter().enumerate() {
+                let removed = place == 0 && shown.was_removed(shown.sightings.sent[index]);
+                let what = if removed { Due::exactly(segments) } else { Due::at_most(segments) };
+                say(Fate::MissedBySender, *arrival, what);
+            }
+            if extra > 0 {
+                say(Fate::Duplicated, arrivals[0], Due::at_most(extra));
+            }
+        }
+    }
+}
+
+/// Where a fate's packet was in the capture as it was recorded.
+fn original_spot(shown: &Shown<'_>, fate: &FateRecord) -> Option<Spot> {
+    let tap = usize::from(fate.point.0);
+    let place = usize::try_from(fate.packet).ok()?.checked_sub(1)?;
+    Some(Spot { tap, packet: *shown.kept[tap].get(place)? })
+}
+
+/// Of copies nobody can say which is the copy: what is said of any counts for the first that is shown.
+fn canonical(shown: &Shown<'_>, class: Class, spot: Spot) -> Spot {
+    if !matches!(class, Class::Duplicated | Class::DuplicatedBare) {
+        return spot;
+    }
+    let Some(&entry) = shown.sightings.entries(spot).first() else { return spot };
+    let first = original(shown.ledger, entry);
+    std::iter::once(first)
+        .chain(copies(shown.ledger, first))
+        .find_map(|copy| shown.arrived(copy))
+        .unwrap_or(spot)
+}
+
+fn is_bare(shown: &Shown<'_>, spot: Spot) -> bool {
+    shown.sightings.entries(spot).first().is_some_and(|&entry| is_bare_entry(&shown.ledger[entry]))
+}
+
+fn is_bare_entry(entry: &Entry) -> bool {
+    entry.payload_len == 0 && entry.flags.0 & (TcpFlags::SYN.0 | TcpFlags::FIN.0) == 0
+}

@@ -1,0 +1,236 @@
+//! Which packet of which capture is which line of the ledger.
+
+use super::recording::Recording;
+use crate::frames::{Key, Packet, read};
+use correlate_lab::{ClockError, Done, Entry, Protocol};
+use correlate_proto::{Direction, Endpoint};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+/// A packet of a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// Place of the capture in the list: 0 is the client's.
+    pub tap: usize,
+    /// Number in it, from 1.
+    pub packet: u64,
+}
+
+/// Where the ledger's packets are in the captures.
+#[derive(Debug)]
+pub struct Sightings {
+    /// By entry: where its host's capture shows it. Absent for what no host sent, and where the capture did not run.
+    pub sent: Vec<Option<Spot>>,
+    /// By entry: where the other host's capture shows that it arrived.
+    pub arrived: Vec<Option<Spot>>,
+    /// By entry: whether the other host's capture ran when it was due.
+    pub watched: Vec<bool>,
+    entries: BTreeMap<Spot, Vec<usize>>,
+    /// TCP packets of the captures that no entry explains: none, or this is no truth.
+    pub unexplained: Vec<Spot>,
+}
+
+/// A tap's stamps lie before the middlebox's by no more than this, and behind them, in ns: what a busy machine needs
+/// from the one to the other.
+const LAG_NS: i64 = 50_000_000;
+
+impl Sightings {
+    /// Looks for every packet of the captures in the ledger.
+    pub fn of(recording: &Recording) -> Self {
+        let ledger = recording.ledger();
+        let mut found = Self {
+            sent: vec![None; ledger.len()],
+            arrived: vec![None; ledger.len()],
+            watched: vec![false; ledger.len()],
+            entries: BTreeMap::new(),
+            unexplained: Vec::new(),
+        };
+        for (tap, (plan, made)) in recording.plans().zip(&recording.outcome.taps).enumerate() {
+            let packets = read(&made.path);
+            let window = window(&packets, plan.clock, made.clock_origin_ns);
+            found.watch(ledger, tap, window);
+            let own = if tap == 0 { recording.scenario.ip.client() } else { recording.scenario.ip.server(tap - 1) };
+            let true_ns = |packet: &Packet| true_time(plan.clock, made.clock_origin_ns, packet.at_ns);
+            found.find_sent(ledger, tap, &packets, own, true_ns);
+            found.find_arrived(ledger, tap, &packets, own, true_ns);
+        }
+        found
+    }
+
+    /// The entries that a captured packet is: several where the receiver's host joined segments.
+    pub fn entries(&self, spot: Spot) -> &[usize] {
+        self.entries.get(&spot).map_or(&[], Vec::as_slice)
+    }
+
+    fn watch(&mut self, ledger: &[Entry], tap: usize, (from, to): (i64, i64)) {
+        for (entry, watched) in ledger.iter().zip(&mut self.watched) {
+            let due_ns = entry.at_in_ns + i64::try_from(entry.delay_ns).unwrap_or(0);
+            *watched |= goes_to(entry, tap) && (from..=to).contains(&due_ns);
+        }
+    }
+
+    fn find_sent(
+        &mut self,
+        ledger: &[Entry],
+        tap: usize,
+        packets: &[Packet],
+        own: IpAddr,
+        true_ns: impl Fn(&Packet) -> i64,
+    ) {
+        let mut waiting: BTreeMap<Key, VecDeque<usize>> = BTreeMap::new();
+        for (index, entry) in ledger.iter().enumerate() {
+            let by_host = !matches!(entry.done, Done::Duplicate | Done::Inject);
+            if by_host && entry.protocol == Protocol::Tcp && comes_from(entry, tap) {
+                waiting.entry(Key::of(entry)).or_default().push_back(index);
+            }
+        }
+        for packet in packets.iter().filter(|packet| packet.key.src.0 == own) {
+            let at_ns = true_ns(packet);
+            let spot = Spot { tap, packet: packet.number };
+            // What came into the middlebox before the packet left the host is an earlier one that is not recorded.
+            let queue = waiting.get_mut(&packet.key);
+            let entry = queue.and_then(|queue| {
+                while queue.front().is_some_and(|&index| ledger[index].at_in_ns + 1_000 < at_ns) {
+                    queue.pop_front();
+                }
+                queue.pop_front()
+            });
+            match entry {
+                Some(index) => {
+                    self.sent[index] = Some(spot);
+                    self.entries.insert(spot, vec![index]);
+                }
+                None => self.unexplained.push(spot),
+            }
+        }
+    }
+
+    fn find_arrived(
+        &mut self,
+        ledger: &[Entry],
+        tap: usize,
+        packets: &[Packet],
+        own: IpAddr,
+        true_ns: impl Fn(&Packet) -> i64,
+    ) {
+        let mut released: Vec<usize> = (0..ledger.len())
+            .filter(|&index| {
+                let entry = &ledger[index];
+                entry.protocol == Protocol::Tcp && entry.at_out_ns.is_some() && goes_to(entry, tap)
+            })
+            .collect();
+        released.sort_by_key(|&index| (ledger[index].at_out_ns, index));
+        let mut arrivals = Arrivals::new(ledger, &released);
+        for packet in packets.iter().filter(|packet| packet.key.src.0 != own) {
+            let spot = Spot { tap, packet: packet.number };
+            let entries = arrivals.take(ledger, &packet.key, true_ns(packet));
+            if entries.is_empty() {
+                self.unexplained.push(spot);
+            }
+            for &index in &entries {
+                self.arrived[index] = Some(spot);
+            }
+            self.entries.insert(spot, entries);
+        }
+    }
+}
+
+/// Released packets that have not been seen arriving yet.
+struct Arrivals {
+    exact: BTreeMap<Leaving, VecDeque<usize>>,
+    /// By four-tuple: those with payload, by where it begins.
+    ranges: BTreeMap<(Ends, u32), VecDeque<usize>>,
+    taken: Vec<bool>,
+}
+
+type Ends = ((IpAddr, u16), (IpAddr, u16));
+
+/// What is known of a packet as it leaves the middlebox.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Leaving {
+    ends: Ends,
+    seq: u32,
+    ack: u32,
+    flags: u16,
+    payload_len: usize,
+}
+
+impl Arrivals {
+    fn new(ledger: &[Entry], released: &[usize]) -> Self {
+        let mut arrivals =
+            Self { exact: BTreeMap::new(), ranges: BTreeMap::new(), taken: vec![false; ledger.len()] };
+        for &index in released {
+            let entry = &ledger[index];
+            let end = |end: Endpoint| (end.addr, end.port);
+            let ends = (end(entry.left.src), end(entry.left.dst));
+            let (seq, ack, flags) = (entry.seq_left, entry.ack_left, entry.flags.0);
+            let leaving = Leaving { ends, seq, ack, flags, payload_len: entry.payload_len };
+            arrivals.exact.entry(leaving).or_default().push_back(index);
+            if entry.payload_len > 0 {
+                arrivals.ranges.entry((ends, seq)).or_default().push_back(index);
+            }
+        }
+        arrivals
+    }
+
+    /// The entries that a packet is which arrived at `at_ns`.
+    fn take(&mut self, ledger: &[Entry], key: &Key, at_ns: i64) -> Vec<usize> {
+        let ends = (key.src, key.dst);
+        let leaving =
+            Leaving { ends, seq: key.seq, ack: key.ack, flags: key.flags, payload_len: key.payload_len };
+        if let Some(index) = nearest(self.exact.get_mut(&leaving), ledger, at_ns, &self.taken) {
+            self.taken[index] = true;
+            return vec![index];
+        }
+        let mut joined = Vec::new();
+        let mut missing = key.payload_len;
+        while missing > 0 {
+            let seq = key.seq.wrapping_add(u32::try_from(key.payload_len - missing).unwrap_or(0));
+            let Some(index) = nearest(self.ranges.get_mut(&(ends, seq)), ledger, at_ns, &self.taken) else { break };
+            self.taken[index] = true;
+            joined.push(index);
+            missing = missing.saturating_sub(ledger[index].payload_len);
+        }
+        joined
+    }
+}
+
+/// The waiting entry that was released nearest to an instant; those before it are given up. None that was released
+/// much earlier or later.
+fn nearest(queue: Option<&mut VecDeque<usize>>, ledger: &[Entry], at_ns: i64, taken: &[bool]) -> Option<usize> {
+    let queue = queue?;
+    queue.retain(|&index| !taken[index]);
+    let distance = |index: &usize| ledger[*index].at_out_ns.unwrap_or(0).abs_diff(at_ns);
+    while queue.len() > 1 && distance(&queue[1]) < distance(&queue[0]) {
+        queue.pop_front();
+    }
+    queue.front().is_some_and(|index| distance(index) < LAG_NS.unsigned_abs()).then(|| queue.pop_front())?
+}
+
+/// Whether the entry's packet goes to the host of that tap, if it passes.
+fn goes_to(entry: &Entry, tap: usize) -> bool {
+    match entry.direction {
+        Direction::ClientToServer => tap == entry.server + 1,
+        Direction::ServerToClient => tap == 0,
+    }
+}
+
+/// Whether the entry's packet comes from the host of that tap.
+fn comes_from(entry: &Entry, tap: usize) -> bool {
+    match entry.direction {
+        Direction::ClientToServer => tap == 0,
+        Direction::ServerToClient => tap == entry.server + 1,
+    }
+}
+
+/// The first and the last true stamp of a capture.
+fn window(packets: &[Packet], clock: ClockError, origin_ns: i64) -> (i64, i64) {
+    let stamps = || packets.iter().map(|packet| true_time(clock, origin_ns, packet.at_ns));
+    (stamps().min().unwrap_or(i64::MAX), stamps().max().unwrap_or(i64::MIN))
+}
+
+/// The true instant at which the clock showed `shown_ns`.
+pub fn true_time(clock: ClockError, origin_ns: i64, shown_ns: i64) -> i64 {
+    // The error changes by parts per million, so each round takes off six digits.
+    (0..3).fold(shown_ns, |at_ns, _| shown_ns - (clock.shows(at_ns, origin_ns) - at_ns))
+}

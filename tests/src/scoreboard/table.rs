@@ -1,0 +1,101 @@
+//! The scores as a table.
+
+use super::condition::Quality;
+use super::packets::Class;
+use super::score::{ClockScore, Counts, Score, Scores};
+use core::fmt::Write;
+use correlate_proto::report::Severity;
+
+const WIDTH: usize = 30;
+
+/// The table.
+pub fn render(scores: &Scores) -> String {
+    let mut out = String::new();
+    for (quality, score) in scores {
+        let _ = writeln!(out, "{}", title(*quality, score));
+        for (name, severity) in
+            [("errors", Severity::Error), ("warnings", Severity::Warning), ("infos", Severity::Info)]
+        {
+            findings(&mut out, name, severity, score);
+        }
+        packets(&mut out, score);
+        clock(&mut out, score.clock);
+        out.push('\n');
+    }
+    out
+}
+
+fn title(quality: Quality, score: &Score) -> String {
+    let what = match quality {
+        Quality::Clean => "Clean recordings".to_owned(),
+        quality => format!("{} % of the records missing", quality.word()),
+    };
+    format!(
+        "{what}: {} judged, {} inconclusive ({} without need), {} false findings called proven",
+        score.judgements, score.inconclusive, score.needlessly_inconclusive, score.false_proven
+    )
+}
+
+fn head(out: &mut String, name: &str) {
+    let _ = writeln!(
+        out,
+        "  {name:WIDTH$} {:>8} {:>8} {:>8} {:>8} {:>8} {:>10} {:>8}",
+        "true +", "false +", "false -", "open", "true -", "precision", "recall"
+    );
+}
+
+fn row(out: &mut String, name: &str, counts: Counts) {
+    let share = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.4}"));
+    let _ = writeln!(
+        out,
+        "    {name:<28} {:>8} {:>8} {:>8} {:>8} {:>8} {:>10} {:>8}",
+        counts.true_positive,
+        counts.false_positive,
+        counts.false_negative,
+        counts.open,
+        counts.true_negative,
+        share(counts.precision()),
+        share(counts.recall())
+    );
+}
+
+fn findings(out: &mut String, name: &str, severity: Severity, score: &Score) {
+    let told = |counts: &Counts| counts.truths() + counts.false_positive > 0;
+    let rows: Vec<_> = score
+        .findings
+        .iter()
+        .filter(|(_, (of, counts))| *of == severity && told(counts))
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    head(out, name);
+    let mut sum = Counts::default();
+    for (code, (_, counts)) in rows {
+        row(out, code, *counts);
+        sum.add(*counts);
+    }
+    row(out, "(all)", sum);
+}
+
+fn packets(out: &mut String, score: &Score) {
+    head(out, "packets");
+    for class in Class::ALL {
+        row(out, class.name(), score.packets.get(&class).copied().unwrap_or_default());
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one digit behind the point")]
+fn clock(out: &mut String, clock: ClockScore) {
+    let mean = |sum: u64| if clock.estimated == 0 { 0.0 } else { sum as f64 / clock.estimated as f64 / 1e3 };
+    let _ = writeln!(
+        out,
+        "  clock: the bound holds the truth in {} of {} seconds; the estimate is off by {:.1} us, at worst {:.1} us, \
+         where the bound allows {:.1} us",
+        clock.held,
+        clock.seconds,
+        mean(clock.error_ns),
+        clock.worst_error_ns as f64 / 1e3,
+        mean(clock.uncertainty_ns)
+    );
+}
