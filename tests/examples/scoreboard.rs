@@ -37,7 +37,9 @@ fn scoreboard() -> Result<ExitCode, Box<dyn std::error::Error>> {
         return Ok(ExitCode::SUCCESS);
     };
     if options.list {
-        catalogue().iter().for_each(|scenario| println!("{:32} {}", scenario.name, scenario.title));
+        for scenario in catalogue() {
+            println!("{:32} {}", scenario.name, scenario.title);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     // While this process has one thread.
@@ -61,6 +63,8 @@ fn scoreboard() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let Some(path) = &options.baseline else { return Ok(ExitCode::SUCCESS) };
     let before = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let worse = baseline::worse(&figures, &before)?;
-    worse.iter().for_each(|what| eprintln!("worse: {what}"));
+    for what in &worse {
+        eprintln!("worse: {what}");
+    }
     Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

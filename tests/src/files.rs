@@ -186,7 +186,9 @@ impl Clocks {
 
     /// Before the records are handed over: asks for the instant of the last that was, once a second.
     fn pass(&mut self, records: &[Record], place: usize, feed: &mut Feed) {
-        let Some(at) = records.first().map(|record| record.at().as_ns()).filter(|_| place == 0) else { return };
+        let Some(at) = records.first().map(|record| record.at().as_ns()).filter(|_| place == 0) else {
+            return;
+        };
         if at >= self.asked.saturating_add(SECOND_NS) {
             self.asked = at;
             self.ask(feed.correlator(), at, true);

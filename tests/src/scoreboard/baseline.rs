@@ -43,7 +43,10 @@ pub fn worse(now: &Value, before: &Value) -> Result<Vec<String>, String> {
             packets(class, now, &before["packets"][class]).into_iter().for_each(&mut say);
         }
         if now["clock"]["held"] != now["clock"]["seconds"] {
-            say(format!("clock: the bound holds in {} of {} seconds", now["clock"]["held"], now["clock"]["seconds"]));
+            say(format!(
+                "clock: the bound holds in {} of {} seconds",
+                now["clock"]["held"], now["clock"]["seconds"]
+            ));
         }
     }
     Ok(worse)

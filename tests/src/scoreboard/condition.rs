@@ -97,27 +97,31 @@ impl Condition {
     /// The conditions of these qualities and places; the clean one comes once.
     pub fn of(qualities: &[Quality], places: &[Place]) -> Vec<Self> {
         let clean = Self { quality: Quality::Clean, place: Place::Both };
-        let each = |quality: &Quality| match *quality {
-            Quality::Clean => vec![clean],
-            quality => places.iter().map(|place| Self { quality, place: *place }).collect(),
-        };
-        qualities.iter().flat_map(each).collect()
+        let mut all = Vec::new();
+        for quality in qualities.iter().copied() {
+            if quality == Quality::Clean {
+                all.push(clean);
+            } else {
+                all.extend(places.iter().map(|place| Self { quality, place: *place }));
+            }
+        }
+        all
     }
 
     /// Its name as a folder.
     pub fn name(self) -> String {
-        match self.quality {
-            Quality::Clean => "clean".to_owned(),
-            quality => format!("{}-at-{}", quality.word(), self.place.word()),
+        if self.quality == Quality::Clean {
+            return self.quality.word().to_owned();
         }
+        format!("{}-at-{}", self.quality.word(), self.place.word())
     }
 }
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.quality {
-            Quality::Clean => f.pad("clean"),
-            quality => write!(f, "{} % missing at {}", quality.word(), self.place.word()),
+        if self.quality == Quality::Clean {
+            return f.pad(self.quality.word());
         }
+        write!(f, "{} % missing at {}", self.quality.word(), self.place.word())
     }
 }

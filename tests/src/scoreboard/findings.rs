@@ -26,7 +26,12 @@ pub struct WrongFinding {
 }
 
 /// Counts into `score` what the report tells, and gives what is wrong with it.
-pub fn compare(report: &Report, recording: &Recording, quality: Quality, score: &mut Score) -> Vec<WrongFinding> {
+pub fn compare(
+    report: &Report,
+    recording: &Recording,
+    quality: Quality,
+    score: &mut Score,
+) -> Vec<WrongFinding> {
     let expect = &recording.scenario.expect;
     let mut wrong = Vec::new();
     let told: BTreeSet<&str> = report.findings.iter().map(|finding| finding.code.name()).collect();
@@ -39,7 +44,11 @@ pub fn compare(report: &Report, recording: &Recording, quality: Quality, score: 
             }
             Standing::Allowed => {}
             Standing::False => {
-                score.count_finding(code, finding.severity, Counts { false_positive: 1, ..Counts::default() });
+                score.count_finding(
+                    code,
+                    finding.severity,
+                    Counts { false_positive: 1, ..Counts::default() },
+                );
                 score.false_proven += u64::from(finding.confidence == Confidence::Proven);
                 wrong.push(WrongFinding {
                     code: code.to_owned(),
@@ -53,14 +62,10 @@ pub fn compare(report: &Report, recording: &Recording, quality: Quality, score: 
     for code in expect.must.iter().filter(|code| !told.contains(**code)) {
         let open = report.verdict.status == Status::Inconclusive;
         let severity = severity_of(code);
-        let counts =
-            Counts { open: u64::from(open), false_negative: u64::from(!open), ..Counts::default() };
+        let counts = Counts { open: u64::from(open), false_negative: u64::from(!open), ..Counts::default() };
         score.count_finding(code, severity, counts);
         if !open {
-            let known = Code::from_name(code).is_some();
-            let why = if known { "" } else { "; the engine does not know the code" };
-            let told = &report.verdict.sentence;
-            let what = format!("it is missing{why}; the verdict: {told}");
+            let what = format!("it is missing; the verdict: {}", report.verdict.sentence);
             wrong.push(WrongFinding { code: (*code).to_owned(), severity, told: false, what });
         }
     }

@@ -41,13 +41,18 @@ pub struct Judgement {
 }
 
 /// Judges a recording under a condition. What is left of its captures is in a folder of the recording's then.
-pub fn judge(recording: &Recording, sightings: &Sightings, condition: Condition) -> Result<Judgement, String> {
+pub fn judge(
+    recording: &Recording,
+    sightings: &Sightings,
+    condition: Condition,
+) -> Result<Judgement, String> {
     let (captures, kept) = thinned(recording, condition).map_err(|error| error.to_string())?;
     let read = |(place, (path, plan)): (usize, (&PathBuf, _))| {
         let role = if place == 0 { Role::Client } else { Role::Server };
         Capture::read(role, path, runs_throughout(plan))
     };
-    let files: Result<Vec<Capture>, _> = captures.iter().zip(recording.plans()).enumerate().map(read).collect();
+    let files: Result<Vec<Capture>, _> =
+        captures.iter().zip(recording.plans()).enumerate().map(read).collect();
     let analysis = files::judge(files.map_err(|error| error.to_string())?, files::BATCH);
     let shown = Shown { ledger: recording.ledger(), sightings, kept: &kept };
     let mut score = Score { judgements: 1, ..Score::default() };

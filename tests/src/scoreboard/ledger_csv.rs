@@ -117,14 +117,16 @@ mod tests {
             seq_left: 3,
             ack_left: 4,
         };
-        let other = Entry { at_out_ns: Some(9), tsval: Some(3), ip_id: None, rule: String::new(), ..entry.clone() };
+        let other =
+            Entry { at_out_ns: Some(9), tsval: Some(3), ip_id: None, rule: String::new(), ..entry.clone() };
+        let both = vec![entry, other];
         let mut text = Vec::new();
-        write_csv(&[entry.clone(), other.clone()], &mut text).unwrap();
-        assert_eq!(read(std::str::from_utf8(&text).unwrap()), Ok(vec![entry, other]));
+        write_csv(&both, &mut text).unwrap();
+        assert_eq!(read(std::str::from_utf8(&text).unwrap()), Ok(both));
     }
 
     #[test]
     fn a_wrong_field_is_named() {
-        assert_eq!(read("t_in_ns,flags\n5,0x1\nx,18\n").unwrap_err(), "line 2: no valid direction");
+        assert_eq!(read("t_in_ns,flags\n5,0x1\n").unwrap_err(), "line 2: no valid t_out_ns");
     }
 }

@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn what_is_given_overrules_what_is_usual_and_what_quick_says() {
-        let options = read("--quick --quality 10 --quality clean --seed 7 --at=both --jobs 1").unwrap().unwrap();
+        let options =
+            read("--quick --quality 10 --quality clean --seed 7 --at=both --jobs 1").unwrap().unwrap();
         assert_eq!((options.seeds, options.jobs), (vec![7], 1));
         assert_eq!(options.qualities, [Quality::TenPercent, Quality::Clean]);
         assert_eq!(options.places, [Place::Both]);

@@ -2,9 +2,10 @@
 
 use super::packets::{Class, Shown};
 use super::score::Counts;
+use super::sightings::Spot;
 use correlate_lab::{Done, Entry, Protocol};
 use correlate_proto::report::{EndpointReport, Report};
-use correlate_proto::{Direction, Endpoint, FourTuple};
+use correlate_proto::{Direction, Endpoint, FourTuple, TcpFlags};
 use std::collections::BTreeMap;
 
 /// A direction of a connection, from client to server as the client sees it.
@@ -66,28 +67,27 @@ fn told(report: &Report) -> Found {
 }
 
 fn due(shown: &Shown<'_>) -> Found {
-    let mut arrivals: Vec<(i64, usize)> = Vec::new();
+    // The order is that of the captures: hosts and links of one machine may exchange packets before the middlebox.
+    let mut arrivals: Vec<(Spot, Spot, usize)> = Vec::new();
     for (index, entry) in shown.ledger.iter().enumerate() {
         if is_sent(entry)
-            && let Some(left_ns) = entry.at_out_ns
-            && shown.sent(index).is_some()
-            && shown.arrived(index).is_some()
+            && let (Some(sent), Some(arrived)) = (shown.sent(index), shown.arrived(index))
         {
-            arrivals.push((left_ns, index));
+            arrivals.push((arrived, sent, index));
         }
     }
     arrivals.sort_unstable();
     let mut states: BTreeMap<Way, State> = BTreeMap::new();
     let mut found = Found::new();
-    for (_, index) in arrivals {
+    for (_, sent, index) in arrivals {
         let entry = &shown.ledger[index];
         let way = way(entry);
         let segments = u64::try_from(entry.wire_segments).unwrap_or(0);
         let state = states.entry(way.clone()).or_default();
         let counts = found.entry(way).or_default();
-        counts[0] += if state.newest.is_some_and(|newest| index < newest) { segments } else { 0 };
-        state.newest = state.newest.max(Some(index));
-        counts[1] += state.arrive(entry, index);
+        counts[0] += if state.newest.is_some_and(|newest| sent < newest) { segments } else { 0 };
+        state.newest = state.newest.max(Some(sent));
+        counts[1] += state.arrive(entry, sent);
     }
     found
 }
@@ -100,31 +100,35 @@ fn is_sent(entry: &Entry) -> bool {
 #[derive(Debug, Default)]
 struct State {
     /// The one that was sent last.
-    newest: Option<usize>,
-    /// Where octets begin, and how many; with the entry that brought them.
-    arrived: Vec<(u32, u32, usize)>,
+    newest: Option<Spot>,
+    /// Where octets of sequence space begin, and how many; with the packet that brought them.
+    arrived: Vec<(u32, u32, Spot)>,
     /// The highest sequence number that came, and one.
     top: Option<u32>,
 }
 
 impl State {
     /// Takes in an arrival; gives how many of its wire segments bring nothing new and were sent after what did.
-    fn arrive(&mut self, entry: &Entry, index: usize) -> u64 {
-        if entry.flags.0 & 0x002 != 0 {
+    fn arrive(&mut self, entry: &Entry, sent: Spot) -> u64 {
+        let syn = u32::from(entry.flags.has(TcpFlags::SYN));
+        let len =
+            u32::try_from(entry.payload_len).unwrap_or(0) + syn + u32::from(entry.flags.has(TcpFlags::FIN));
+        if syn > 0 && self.arrived.first().is_some_and(|(first, _, _)| *first != entry.seq) {
+            // The ports are used again.
             *self = Self { newest: self.newest, ..Self::default() };
         }
-        let payload = u32::try_from(entry.payload_len).unwrap_or(0);
-        let size = if entry.gso_size == 0 { payload } else { u32::from(entry.gso_size) };
+        let size = if entry.gso_size == 0 { len } else { u32::from(entry.gso_size) };
         let mut in_vain = 0;
         let mut offset = 0;
-        while offset < payload {
-            let len = size.min(payload - offset);
-            in_vain += u64::from(self.has(entry.seq.wrapping_add(offset), len, index));
-            offset += len;
+        while offset < len {
+            // A FIN is no segment of its own.
+            let end = if len - offset <= size + 1 { len } else { offset + size };
+            in_vain += u64::from(self.has(entry.seq.wrapping_add(offset), end - offset, sent));
+            offset = end;
         }
-        if payload > 0 {
-            self.arrived.push((entry.seq, payload, index));
-            let end = entry.seq.wrapping_add(payload);
+        if len > 0 {
+            self.arrived.push((entry.seq, len, sent));
+            let end = entry.seq.wrapping_add(len);
             if self.top.is_none_or(|top| end.wrapping_sub(top).cast_signed() > 0) {
                 self.top = Some(end);
             }
@@ -133,7 +137,7 @@ impl State {
     }
 
     /// Whether all these octets came with packets that were sent earlier.
-    fn has(&self, seq: u32, len: u32, index: usize) -> bool {
+    fn has(&self, seq: u32, len: u32, sent: Spot) -> bool {
         if self.top.is_none_or(|top| seq.wrapping_sub(top).cast_signed() >= 0) {
             return false;
         }
@@ -144,8 +148,10 @@ impl State {
             let reach = self
                 .arrived
                 .iter()
-                .filter(|(_, _, by)| *by < index)
-                .filter_map(|(start, length, _)| length.checked_sub(at.wrapping_sub(*start)).filter(|left| *left > 0))
+                .filter(|(_, _, by)| *by < sent)
+                .filter_map(|(start, length, _)| {
+                    length.checked_sub(at.wrapping_sub(*start)).filter(|left| *left > 0)
+                })
                 .max();
             let Some(reach) = reach else { return false };
             covered = covered.saturating_add(reach);

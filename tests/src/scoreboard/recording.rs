@@ -2,7 +2,9 @@
 
 use super::ledger_csv;
 use super::selection::Variant;
-use correlate_lab::{Entry, Lab, Outcome, Scenario, TapInterface, TapOutcome, TapPlan, TrafficReport, write_csv};
+use correlate_lab::{
+    Entry, Lab, Outcome, Scenario, TapInterface, TapOutcome, TapPlan, TrafficReport, write_csv,
+};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -46,12 +48,8 @@ impl Recording {
             let taps = read_taps(&text, folder).ok_or("taps.json is not as it was written")?;
             Ok(Outcome { ledger, middlebox_drops: 0, taps, traffic: TrafficReport::default() })
         });
-        let recording = |outcome| Self {
-            variant: variant.clone(),
-            scenario,
-            folder: folder.to_owned(),
-            outcome,
-        };
+        let recording =
+            |outcome| Self { variant: variant.clone(), scenario, folder: folder.to_owned(), outcome };
         Some(outcome.map(recording).map_err(|error| format!("{}: {error}", folder.display())))
     }
 

@@ -55,12 +55,13 @@ pub fn runs(options: &Options) -> Result<Vec<(Variant, Scenario)>, String> {
     {
         return Err(format!("no scenario is called {unknown}; --list lists them"));
     }
-    let asked =
-        |scenario: &&Scenario| options.scenarios.is_empty() || options.scenarios.iter().any(|name| name == scenario.name);
+    let asked = |scenario: &&Scenario| {
+        options.scenarios.is_empty() || options.scenarios.iter().any(|name| name == scenario.name)
+    };
     let mut runs = Vec::new();
     for scenario in all.iter().filter(asked) {
         for (ip, offloads) in kinds(options, scenario) {
-            let Some(varied) = vary(scenario, ip, offloads) else { continue };
+            let varied = Scenario { ip, offloads, ..scenario.clone() };
             for seed in options.seeds.iter().copied() {
                 let variant = Variant { scenario: scenario.name.to_owned(), seed, ip, offloads };
                 runs.push((variant, varied.clone()));
@@ -83,8 +84,4 @@ fn kinds(options: &Options, scenario: &Scenario) -> Vec<(IpVersion, Offloads)> {
         options.offloads.clone()
     };
     ips.into_iter().flat_map(|ip| offloads.iter().map(move |offloads| (ip, *offloads))).collect()
-}
-
-fn vary(scenario: &Scenario, ip: IpVersion, offloads: Offloads) -> Option<Scenario> {
-    Some(Scenario { ip, offloads, ..scenario.clone() })
 }

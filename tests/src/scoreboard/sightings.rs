@@ -49,7 +49,8 @@ impl Sightings {
             let packets = read(&made.path);
             let window = window(&packets, plan.clock, made.clock_origin_ns);
             found.watch(ledger, tap, window);
-            let own = if tap == 0 { recording.scenario.ip.client() } else { recording.scenario.ip.server(tap - 1) };
+            let own =
+                if tap == 0 { recording.scenario.ip.client() } else { recording.scenario.ip.server(tap - 1) };
             let true_ns = |packet: &Packet| true_time(plan.clock, made.clock_origin_ns, packet.at_ns);
             found.find_sent(ledger, tap, &packets, own, true_ns);
             found.find_arrived(ledger, tap, &packets, own, true_ns);
@@ -186,7 +187,9 @@ impl Arrivals {
         let mut missing = key.payload_len;
         while missing > 0 {
             let seq = key.seq.wrapping_add(u32::try_from(key.payload_len - missing).unwrap_or(0));
-            let Some(index) = nearest(self.ranges.get_mut(&(ends, seq)), ledger, at_ns, &self.taken) else { break };
+            let Some(index) = nearest(self.ranges.get_mut(&(ends, seq)), ledger, at_ns, &self.taken) else {
+                break;
+            };
             self.taken[index] = true;
             joined.push(index);
             missing = missing.saturating_sub(ledger[index].payload_len);
@@ -197,7 +200,12 @@ impl Arrivals {
 
 /// The waiting entry that was released nearest to an instant; those before it are given up. None that was released
 /// much earlier or later.
-fn nearest(queue: Option<&mut VecDeque<usize>>, ledger: &[Entry], at_ns: i64, taken: &[bool]) -> Option<usize> {
+fn nearest(
+    queue: Option<&mut VecDeque<usize>>,
+    ledger: &[Entry],
+    at_ns: i64,
+    taken: &[bool],
+) -> Option<usize> {
     let queue = queue?;
     queue.retain(|&index| !taken[index]);
     let distance = |index: &usize| ledger[*index].at_out_ns.unwrap_or(0).abs_diff(at_ns);

@@ -26,9 +26,10 @@ pub fn render(scores: &Scores) -> String {
 }
 
 fn title(quality: Quality, score: &Score) -> String {
-    let what = match quality {
-        Quality::Clean => "Clean recordings".to_owned(),
-        quality => format!("{} % of the records missing", quality.word()),
+    let what = if quality == Quality::Clean {
+        "Clean recordings".to_owned()
+    } else {
+        format!("{} % of the records missing", quality.word())
     };
     format!(
         "{what}: {} judged, {} inconclusive ({} without need), {} false findings called proven",
@@ -61,11 +62,8 @@ fn row(out: &mut String, name: &str, counts: Counts) {
 
 fn findings(out: &mut String, name: &str, severity: Severity, score: &Score) {
     let told = |counts: &Counts| counts.truths() + counts.false_positive > 0;
-    let rows: Vec<_> = score
-        .findings
-        .iter()
-        .filter(|(_, (of, counts))| *of == severity && told(counts))
-        .collect();
+    let rows: Vec<_> =
+        score.findings.iter().filter(|(_, (of, counts))| *of == severity && told(counts)).collect();
     if rows.is_empty() {
         return;
     }

@@ -23,7 +23,10 @@ pub fn thin(from: &Path, to: &Path, condition: Condition, tap: usize, seed: u64)
             out.extend_from_slice(record);
         }
     }
-    std::fs::write(to, out)?;
+    // Others may judge the same recording at this moment: what they read is whole.
+    let unfinished = to.with_extension(format!("{}", std::process::id()));
+    std::fs::write(&unfinished, out)?;
+    std::fs::rename(unfinished, to)?;
     Ok(kept)
 }
 

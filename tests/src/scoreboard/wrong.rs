@@ -8,8 +8,8 @@ use super::packets::{Class, WrongPacket};
 use super::recording::Recording;
 use super::selection::{Variant, ip_word, offloads_word};
 use core::fmt::Write;
-use correlate_proto::report::Severity;
-use std::collections::BTreeMap;
+use correlate_proto::report::{Code, Severity};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Judgements named for one defect; further ones are counted.
 const MOST_NAMED: usize = 8;
@@ -73,6 +73,8 @@ pub struct Wrong {
     items: BTreeMap<(Rank, String, Quality), Vec<Item>>,
     /// Recordings that are no truth, and why.
     failed: Vec<String>,
+    /// Codes that are missing because the engine does not know them.
+    unknown: BTreeSet<String>,
 }
 
 impl Wrong {
@@ -84,6 +86,10 @@ impl Wrong {
             self.items.entry((rank, subject.to_owned(), condition.quality)).or_default().push(item);
         };
         for finding in &judgement.findings {
+            if !finding.told && Code::from_name(&finding.code).is_none() {
+                self.unknown.insert(finding.code.clone());
+                continue;
+            }
             let rank = match (finding.told, finding.severity) {
                 (true, Severity::Error) => Rank::FalseError,
                 (true, Severity::Warning) => Rank::FalseWarning,
@@ -125,6 +131,10 @@ impl Wrong {
                 let _ = writeln!(out, "* {why}");
             }
         }
+        if !self.unknown.is_empty() {
+            let unknown: Vec<&str> = self.unknown.iter().map(String::as_str).collect();
+            let _ = writeln!(out, "\nMissing because the engine does not know them: {}", unknown.join(", "));
+        }
         let mut last = None;
         for ((rank, subject, quality), items) in &self.items {
             if last != Some(*rank) {
@@ -132,7 +142,8 @@ impl Wrong {
                 last = Some(*rank);
             }
             let (weight, quality) = (items.iter().map(|item| item.weight).sum::<u64>(), quality.word());
-            let times = if weight == items.len() as u64 { String::new() } else { format!(", {weight} in all") };
+            let times =
+                if weight == items.len() as u64 { String::new() } else { format!(", {weight} in all") };
             let _ = writeln!(out, "* **`{subject}`**, {quality}: {} judgements{times}", items.len());
             let mut items: Vec<&Item> = items.iter().collect();
             items.sort_by_key(|item| std::cmp::Reverse(item.weight));
@@ -144,7 +155,8 @@ impl Wrong {
                 let rest = items.iter().skip(MOST_NAMED).map(|item| item.variant.scenario.as_str());
                 let mut names: BTreeMap<&str, usize> = BTreeMap::new();
                 rest.for_each(|name| *names.entry(name).or_default() += 1);
-                let names: Vec<String> = names.iter().map(|(name, count)| format!("{name} {count}x")).collect();
+                let names: Vec<String> =
+                    names.iter().map(|(name, count)| format!("{name} {count}x")).collect();
                 let _ = writeln!(out, "  * and: {}", names.join(", "));
             }
         }

@@ -3,11 +3,11 @@
 
 use crate::support::binary::correlate;
 use crate::support::expectation::{Expectation, analyze};
-use correlate_tests::permits::{Permit, side_by_side};
 use crate::support::recording::{Recording, SEEDS, recording};
 use crate::support::report::Report;
 use crate::support::scratch::say;
 use correlate_lab::{Scenario, TapPlan, catalogue};
+use correlate_tests::permits::{Permit, side_by_side};
 use correlate_tests::process::Ran;
 use std::time::Duration;
 

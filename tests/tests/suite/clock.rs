@@ -3,13 +3,13 @@
 use super::catalogue::recorded;
 use crate::support::binary::correlate;
 use crate::support::expectation::analyze;
-use correlate_tests::frames::{Key, read};
-use correlate_tests::permits::Permit;
 use crate::support::recording::Recording;
 use crate::support::report::Report;
 use crate::support::scratch::say;
 use correlate_lab::ClockError;
 use correlate_proto::Direction;
+use correlate_tests::frames::{Key, read};
+use correlate_tests::permits::Permit;
 use std::collections::BTreeMap;
 
 const SCENARIO: &str = "clock-37s-50ppm";

@@ -3,9 +3,9 @@
 use crate::support::binary::command_within;
 use crate::support::captures;
 use crate::support::expectation::analyze;
-use correlate_tests::permits::{Permit, side_by_side};
 use crate::support::report::Report;
 use crate::support::scratch::say;
+use correlate_tests::permits::{Permit, side_by_side};
 use correlate_tests::process::{Ran, Running};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

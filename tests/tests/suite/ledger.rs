@@ -1,14 +1,14 @@
 //! Loss counted per packet: what is said to be lost is exactly what the middlebox dropped.
 
 use super::catalogue::recorded;
-use correlate_tests::frames::{Key, Packet, read};
-use correlate_tests::permits::{Permit, side_by_side};
 use crate::support::recording::{Recording, SEEDS};
 use crate::support::scratch::say;
 use correlate_engine::fate::{Fate, FateRecord};
 use correlate_lab::{Done, Protocol, Totals};
 use correlate_proto::Direction;
 use correlate_proto::report::PathReport;
+use correlate_tests::frames::{Key, Packet, read};
+use correlate_tests::permits::{Permit, side_by_side};
 use std::collections::BTreeMap;
 
 const SCENARIOS: [&str; 8] = [

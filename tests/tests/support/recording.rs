@@ -1,9 +1,9 @@
 //! Runs of the lab: captured by its taps and by `correlate run` at the same time, once for all tests.
 
 use super::live::Live;
-use correlate_tests::permits::Permit;
 use super::scratch;
 use correlate_lab::{Lab, LabError, Outcome, Scenario, TapInterface};
+use correlate_tests::permits::Permit;
 use correlate_tests::process::Ran;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
