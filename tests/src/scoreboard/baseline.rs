@@ -29,12 +29,11 @@ pub fn worse(now: &Value, before: &Value) -> Result<Vec<String>, String> {
         for name in ["false_proven", "needlessly_inconclusive"] {
             exceeds(name, &now[name], &before[name]).into_iter().for_each(&mut say);
         }
-        for (code, now) in now["findings"].as_object().into_iter().flatten() {
-            let before = &before["findings"][code];
-            let grave = now["severity"] != "info" || before["severity"] == "error";
-            for name in ["false_positives", "false_negatives"] {
-                let name_of = format!("{code}: {name}");
-                if grave || before.is_object() {
+        for (severity, now) in now["findings"].as_object().into_iter().flatten() {
+            for (code, now) in now.as_object().into_iter().flatten() {
+                let before = &before["findings"][severity][code];
+                for name in ["false_positives", "false_negatives"] {
+                    let name_of = format!("{severity} {code}: {name}");
                     exceeds(&name_of, &now[name], &before[name]).into_iter().for_each(&mut say);
                 }
             }
@@ -102,7 +101,7 @@ mod tests {
     }
 
     fn code(wrong: u64, missed: u64) -> Value {
-        json!({ "packet-loss": { "severity": "error", "false_positives": wrong, "false_negatives": missed } })
+        json!({ "error": { "packet-loss": { "false_positives": wrong, "false_negatives": missed } } })
     }
 
     #[test]
@@ -115,7 +114,7 @@ mod tests {
     #[test]
     fn a_first_false_error_is_worse() {
         let (before, now) = (figures(&json!({}), [900, 0, 0]), figures(&code(1, 0), [900, 0, 0]));
-        assert_eq!(worse(&now, &before).unwrap(), ["2: packet-loss: false_positives: 1, was 0"]);
+        assert_eq!(worse(&now, &before).unwrap(), ["2: error packet-loss: false_positives: 1, was 0"]);
     }
 
     #[test]

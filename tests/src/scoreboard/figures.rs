@@ -34,16 +34,12 @@ fn selection(options: &Options) -> Value {
 }
 
 fn one(score: &Score) -> Value {
-    let findings: Map<String, Value> = score
-        .findings
-        .iter()
-        .filter(|(_, (_, counts))| counts.truths() + counts.false_positive > 0)
-        .map(|(code, (severity, found))| {
-            let mut value = counts(*found);
-            value["severity"] = severity_word(*severity).into();
-            (code.clone(), value)
-        })
-        .collect();
+    let mut findings = json!({ "error": {}, "warning": {}, "info": {} });
+    for ((severity, code), found) in &score.findings {
+        if found.truths() + found.false_positive > 0 {
+            findings[severity_word(*severity)][code] = counts(*found);
+        }
+    }
     let packets: Map<String, Value> =
         score.packets.iter().map(|(class, found)| (class.name().to_owned(), counts(*found))).collect();
     let clock = score.clock;

@@ -58,6 +58,7 @@ fn entry(fields: &Fields<'_>) -> Result<Entry, &'static str> {
             "icmp" => Protocol::Icmp,
             _ => return Err("protocol"),
         },
+        connection: fields.tuple("connection_src", "connection_dst")?,
         came: fields.tuple("came_src", "came_dst")?,
         left: fields.tuple("left_src", "left_dst")?,
         server: fields.number("server")?,
@@ -70,6 +71,7 @@ fn entry(fields: &Fields<'_>) -> Result<Entry, &'static str> {
         gso_size: fields.number("gso_size")?,
         wire_segments: fields.number("wire_segments")?,
         tsval: fields.optional("tsval")?,
+        sack_blocks: fields.number("sack_blocks")?,
         done: done(fields.text("done")?).ok_or("done")?,
         rule: fields.text("rule")?.to_owned(),
         delay_ns: fields.number("delay_ns")?,
@@ -99,6 +101,7 @@ mod tests {
             at_out_ns: None,
             direction: Direction::ServerToClient,
             protocol: Protocol::Tcp,
+            connection: FourTuple { src: end("10.0.0.9:80"), dst: end("10.0.0.2:4000") },
             came: FourTuple { src: end("[fd77::2]:80"), dst: end("[fd77::1]:4000") },
             left: FourTuple { src: end("10.0.0.1:80"), dst: end("10.0.0.2:4000") },
             server: 1,
@@ -111,15 +114,18 @@ mod tests {
             gso_size: 0,
             wire_segments: 1,
             tsval: None,
+            sack_blocks: 2,
             done: Done::Hold,
             rule: "a+b".to_owned(),
             delay_ns: 5_000_000,
             seq_left: 3,
             ack_left: 4,
         };
-        let other =
-            Entry { at_out_ns: Some(9), tsval: Some(3), ip_id: None, rule: String::new(), ..entry.clone() };
-        let both = vec![entry, other];
+        let mut both = vec![entry.clone(), entry];
+        both[1].at_out_ns = Some(9);
+        both[1].tsval = Some(3);
+        both[1].ip_id = None;
+        both[1].rule = String::new();
         let mut text = Vec::new();
         write_csv(&both, &mut text).unwrap();
         assert_eq!(read(std::str::from_utf8(&text).unwrap()), Ok(both));

@@ -3,9 +3,9 @@
 use super::packets::{Class, Shown};
 use super::score::Counts;
 use super::sightings::Spot;
-use correlate_lab::{Done, Entry, Protocol};
+use correlate_lab::{Entry, Protocol};
 use correlate_proto::report::{EndpointReport, Report};
-use correlate_proto::{Direction, Endpoint, FourTuple, TcpFlags};
+use correlate_proto::{Direction, Endpoint, TcpFlags};
 use std::collections::BTreeMap;
 
 /// A direction of a connection, from client to server as the client sees it.
@@ -93,7 +93,7 @@ fn due(shown: &Shown<'_>) -> Found {
 }
 
 fn is_sent(entry: &Entry) -> bool {
-    entry.protocol == Protocol::Tcp && !matches!(entry.done, Done::Duplicate | Done::Inject)
+    entry.protocol == Protocol::Tcp && entry.is_by_host()
 }
 
 /// What has arrived of a direction.
@@ -161,17 +161,9 @@ impl State {
 }
 
 fn way(entry: &Entry) -> Way {
-    let tuple = connection(entry);
+    let tuple = entry.connection;
     let name = |end: Endpoint| end_name(&end.addr.to_string(), end.port);
     (name(tuple.src), name(tuple.dst), entry.direction)
-}
-
-/// The entry's connection, from client to server as the client sees it.
-pub fn connection(entry: &Entry) -> FourTuple {
-    match entry.direction {
-        Direction::ClientToServer => entry.came,
-        Direction::ServerToClient => entry.left.reversed(),
-    }
 }
 
 fn end_name(address: &str, port: u16) -> String {

@@ -187,8 +187,8 @@ fn count(
 
 /// Entries of packets that hosts sent, without the copies that the middlebox made.
 fn originals(ledger: &[Entry]) -> impl Iterator<Item = usize> {
-    let by_host = |entry: &Entry| !matches!(entry.done, Done::Duplicate | Done::Inject);
-    (0..ledger.len()).filter(move |&index| by_host(&ledger[index]) && ledger[index].protocol == Protocol::Tcp)
+    let is_segment = |entry: &Entry| entry.is_by_host() && entry.protocol == Protocol::Tcp;
+    (0..ledger.len()).filter(move |&index| is_segment(&ledger[index]))
 }
 
 /// The copies that the middlebox made of an entry's packet: they follow it in the ledger.

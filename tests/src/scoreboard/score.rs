@@ -91,8 +91,8 @@ pub struct Score {
     pub needlessly_inconclusive: u64,
     /// Findings that are said to be proven and are false.
     pub false_proven: u64,
-    /// Findings by code.
-    pub findings: BTreeMap<String, (Severity, Counts)>,
+    /// Findings by severity and code: as bad as they were told to be, or, untold, as they can be at worst.
+    pub findings: BTreeMap<(Severity, String), Counts>,
     /// Packets by class.
     pub packets: BTreeMap<Class, Counts>,
     /// The clocks.
@@ -102,9 +102,7 @@ pub struct Score {
 impl Score {
     /// Counts a finding.
     pub fn count_finding(&mut self, code: &str, severity: Severity, counts: Counts) {
-        let known = self.findings.entry(code.to_owned()).or_insert((severity, Counts::default()));
-        known.0 = known.0.max(severity);
-        known.1.add(counts);
+        self.findings.entry((severity, code.to_owned())).or_default().add(counts);
     }
 
     /// Adds another's.
@@ -113,7 +111,7 @@ impl Score {
         self.inconclusive += other.inconclusive;
         self.needlessly_inconclusive += other.needlessly_inconclusive;
         self.false_proven += other.false_proven;
-        for (code, (severity, counts)) in &other.findings {
+        for ((severity, code), counts) in &other.findings {
             self.count_finding(code, *severity, *counts);
         }
         for (class, counts) in &other.packets {

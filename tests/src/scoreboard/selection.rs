@@ -61,7 +61,7 @@ pub fn runs(options: &Options) -> Result<Vec<(Variant, Scenario)>, String> {
     let mut runs = Vec::new();
     for scenario in all.iter().filter(asked) {
         for (ip, offloads) in kinds(options, scenario) {
-            let varied = Scenario { ip, offloads, ..scenario.clone() };
+            let Some(varied) = scenario.variant(ip, offloads) else { continue };
             for seed in options.seeds.iter().copied() {
                 let variant = Variant { scenario: scenario.name.to_owned(), seed, ip, offloads };
                 runs.push((variant, varied.clone()));

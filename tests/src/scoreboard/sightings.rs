@@ -2,7 +2,7 @@
 
 use super::recording::Recording;
 use crate::frames::{Key, Packet, read};
-use correlate_lab::{ClockError, Done, Entry, Protocol};
+use correlate_lab::{ClockError, Entry, Protocol};
 use correlate_proto::{Direction, Endpoint};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -80,8 +80,7 @@ impl Sightings {
     ) {
         let mut waiting: BTreeMap<Key, VecDeque<usize>> = BTreeMap::new();
         for (index, entry) in ledger.iter().enumerate() {
-            let by_host = !matches!(entry.done, Done::Duplicate | Done::Inject);
-            if by_host && entry.protocol == Protocol::Tcp && comes_from(entry, tap) {
+            if entry.is_by_host() && entry.protocol == Protocol::Tcp && comes_from(entry, tap) {
                 waiting.entry(Key::of(entry)).or_default().push_back(index);
             }
         }

@@ -63,13 +63,13 @@ fn row(out: &mut String, name: &str, counts: Counts) {
 fn findings(out: &mut String, name: &str, severity: Severity, score: &Score) {
     let told = |counts: &Counts| counts.truths() + counts.false_positive > 0;
     let rows: Vec<_> =
-        score.findings.iter().filter(|(_, (of, counts))| *of == severity && told(counts)).collect();
+        score.findings.iter().filter(|((of, _), counts)| *of == severity && told(counts)).collect();
     if rows.is_empty() {
         return;
     }
     head(out, name);
     let mut sum = Counts::default();
-    for (code, (_, counts)) in rows {
+    for ((_, code), counts) in rows {
         row(out, code, *counts);
         sum.add(*counts);
     }

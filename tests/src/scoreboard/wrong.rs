@@ -8,8 +8,8 @@ use super::packets::{Class, WrongPacket};
 use super::recording::Recording;
 use super::selection::{Variant, ip_word, offloads_word};
 use core::fmt::Write;
-use correlate_proto::report::{Code, Severity};
-use std::collections::{BTreeMap, BTreeSet};
+use correlate_proto::report::Severity;
+use std::collections::BTreeMap;
 
 /// Judgements named for one defect; further ones are counted.
 const MOST_NAMED: usize = 8;
@@ -73,8 +73,6 @@ pub struct Wrong {
     items: BTreeMap<(Rank, String, Quality), Vec<Item>>,
     /// Recordings that are no truth, and why.
     failed: Vec<String>,
-    /// Codes that are missing because the engine does not know them.
-    unknown: BTreeSet<String>,
 }
 
 impl Wrong {
@@ -86,10 +84,6 @@ impl Wrong {
             self.items.entry((rank, subject.to_owned(), condition.quality)).or_default().push(item);
         };
         for finding in &judgement.findings {
-            if !finding.told && Code::from_name(&finding.code).is_none() {
-                self.unknown.insert(finding.code.clone());
-                continue;
-            }
             let rank = match (finding.told, finding.severity) {
                 (true, Severity::Error) => Rank::FalseError,
                 (true, Severity::Warning) => Rank::FalseWarning,
@@ -130,10 +124,6 @@ impl Wrong {
             for why in &self.failed {
                 let _ = writeln!(out, "* {why}");
             }
-        }
-        if !self.unknown.is_empty() {
-            let unknown: Vec<&str> = self.unknown.iter().map(String::as_str).collect();
-            let _ = writeln!(out, "\nMissing because the engine does not know them: {}", unknown.join(", "));
         }
         let mut last = None;
         for ((rank, subject, quality), items) in &self.items {
