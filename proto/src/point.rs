@@ -123,7 +123,7 @@ pub const MAX_ADDRESSES_SEEN: usize = 4096;
 /// One reading of a host's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockSample {
-    /// `CLOCK_MONOTONIC_RAW` in nanoseconds.
+    /// `CLOCK_MONOTONIC_RAW` plus the time that the host was suspended, in nanoseconds.
     pub raw_ns: i64,
     /// `CLOCK_REALTIME` at that moment.
     pub realtime: Timestamp<Local>,

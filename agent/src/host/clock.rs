@@ -8,21 +8,31 @@ use std::os::fd::OwnedFd;
 /// Readings of which the narrowest is kept: one that was not interrupted is nearly always among five.
 const TRIES: usize = 5;
 
+/// A host was suspended if the clocks that tell of it moved apart by more; less is the time between two readings.
+const LEAST_SUSPENSION_NS: i64 = 10_000_000;
+
 /// Takes clock samples. One per capture point, asked every 100 to 250 ms.
 #[derive(Debug)]
 pub struct ClockSampler {
     timer: OwnedFd,
+    /// How long the host has been suspended since it was started.
+    suspended_ns: i64,
 }
 
 impl ClockSampler {
     /// A sampler that notices from now on when the wall clock is set.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { timer: sys::clock_set_timer()? })
+        Ok(Self { timer: sys::clock_set_timer()?, suspended_ns: suspended_ns() })
     }
 
-    /// One sample: raw, wall, raw again, five times, the narrowest kept. Takes about a microsecond.
+    /// One sample: raw, wall, raw again, five times, the narrowest kept. Takes about a microsecond. The time that the
+    /// host is suspended, which the raw clock leaves out and packets of others do not, is added to it.
     pub fn sample(&mut self) -> ClockSample {
         let stepped = sys::clock_was_set(&self.timer);
+        let suspended_ns = suspended_ns();
+        if suspended_ns - self.suspended_ns > LEAST_SUSPENSION_NS {
+            self.suspended_ns = suspended_ns;
+        }
         let mut narrowest = read_once();
         for _ in 1..TRIES {
             let next = read_once();
@@ -31,8 +41,21 @@ impl ClockSampler {
             }
         }
         // A step between the question and the readings belongs to this sample.
-        ClockSample { stepped: stepped || sys::clock_was_set(&self.timer), ..narrowest }
+        ClockSample {
+            raw_ns: narrowest.raw_ns.saturating_add(self.suspended_ns),
+            stepped: stepped || sys::clock_was_set(&self.timer),
+            ..narrowest
+        }
     }
+}
+
+fn suspended_ns() -> i64 {
+    // The two differ by nothing else (`clock_gettime(2)`); what passes between the readings makes it too long.
+    let tries = (0..TRIES).map(|_| {
+        let monotonic = now_ns(KernelClock::Monotonic);
+        now_ns(KernelClock::Boottime) - monotonic
+    });
+    tries.min().unwrap_or(0)
 }
 
 fn read_once() -> ClockSample {

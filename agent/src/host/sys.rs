@@ -17,13 +17,19 @@ pub(crate) enum KernelClock {
     Realtime,
     /// The oscillator, neither slewed nor stepped.
     MonotonicRaw,
+    /// Slewed, never stepped; stands still while the host is suspended.
+    Monotonic,
+    /// As that, but goes on while the host is suspended.
+    Boottime,
 }
 
-/// Nanoseconds of `clock`. These clocks exist on every Linux since 2.6.28, so there is no error.
+/// Nanoseconds of `clock`. These clocks exist on every Linux since 2.6.39, so there is no error.
 pub(crate) fn now_ns(clock: KernelClock) -> i64 {
     let id = match clock {
         KernelClock::Realtime => libc::CLOCK_REALTIME,
         KernelClock::MonotonicRaw => libc::CLOCK_MONOTONIC_RAW,
+        KernelClock::Monotonic => libc::CLOCK_MONOTONIC,
+        KernelClock::Boottime => libc::CLOCK_BOOTTIME,
     };
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a timespec that the call fills.

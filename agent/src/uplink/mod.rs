@@ -7,10 +7,12 @@
 mod backoff;
 mod control;
 mod dial;
+mod horizon;
 mod opener;
 mod options;
 mod pending;
 mod run;
+mod sampling;
 mod spool;
 mod thread;
 mod uploader;

@@ -76,9 +76,13 @@ impl Pending {
     }
 
     /// The sidecar for the batch that is being sealed; nothing waits after.
-    pub(super) fn take(&mut self, watermark: Option<Timestamp<Local>>) -> Sidecar {
+    pub(super) fn take(
+        &mut self,
+        watermark: Option<Timestamp<Local>>,
+        watermark_raw_ns: Option<i64>,
+    ) -> Sidecar {
         self.waiting_since = None;
-        Sidecar { watermark, ..core::mem::take(&mut self.sidecar) }
+        Sidecar { watermark, watermark_raw_ns, ..core::mem::take(&mut self.sidecar) }
     }
 
     /// Adds this agent's own drops to the source's counters.
@@ -121,7 +125,7 @@ mod tests {
         for raw_ns in 0..total {
             pending.add_clock(sample(raw_ns), Duration::ZERO);
         }
-        let samples = pending.take(None).clock_samples;
+        let samples = pending.take(None, None).clock_samples;
         assert!(samples.len() <= MAX_SAMPLES);
         assert_eq!((samples[0].raw_ns, samples[samples.len() - 1].raw_ns), (0, total - 1));
         assert_eq!(samples.iter().filter(|sample| sample.stepped).count(), 1);
@@ -135,7 +139,7 @@ mod tests {
             let deltas = [("TcpExtListenDrops".to_owned(), 2)].into();
             pending.add_counters(HostCounters { at_ns, deltas }, Duration::ZERO);
         }
-        let readings = pending.take(None).host_counters;
+        let readings = pending.take(None, None).host_counters;
         assert_eq!(readings.len(), MAX_COUNTERS);
         assert_eq!(readings.iter().map(|reading| reading.deltas["TcpExtListenDrops"]).sum::<u64>(), 400);
         assert_eq!(readings[MAX_COUNTERS - 1].at_ns, 199);
@@ -157,7 +161,7 @@ mod tests {
         pending.add_to(&mut stats);
         assert_eq!((stats.dropped_by_agent, stats.drop_windows.len()), (14_000, MAX_WINDOWS));
         assert_eq!(stats.drop_windows[MAX_WINDOWS - 1].to, Timestamp::from_ns(19_995));
-        let losses = pending.take(None).losses;
+        let losses = pending.take(None, None).losses;
         assert_eq!(losses.len(), 1);
         assert_eq!((losses[0].count, losses[0].last_at), (14_000, Timestamp::from_ns(19_995)));
         assert_eq!(pending.waiting_since(), None);

@@ -1,28 +1,24 @@
 //! The thread of one capture: reads, batches, hands over, and never waits for the network.
 
+use super::horizon::Horizon;
 use super::opener::{CaptureOpener, CaptureRequest, HostProbe, OpenCapture, Refusal};
 use super::pending::Pending;
+use super::sampling::Sampling;
 use crate::batch::{BatchBuilder, Compressor, MAX_AGE};
-use crate::capture::{Fill, FrameSource, Reader};
+use crate::capture::{CaptureError, Fill, FrameSource, Reader};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use correlate_proto::convert::{Loss, LossSource, capture_kind_to_wire, interface_to_wire, stats_to_wire};
-use correlate_proto::{CaptureKind, Local, PointStats, Record, Span, Timestamp, wire};
+use correlate_proto::{CaptureKind, ClockSample, Local, PointStats, Record, Timestamp, wire};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// Between two clock samples.
-const CLOCK_EVERY: Duration = Duration::from_millis(250);
 /// Between two readings of counters, of host and capture.
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
-/// Records that are read before the clock is looked at.
+/// Records that are read, and for how long, before the clocks are looked at.
 const READ_AHEAD: usize = 256;
-/// Stamps within one capture may go backwards by tens of µs; what is older than this has been read.
-const STAMP_DISORDER: Span = Span::from_ms(10);
-/// When a live source says that it is idle, everything stamped this long before has been read: a packet may wait
-/// in the kernel's block until the block is handed over.
-const IDLE_DELAY: Span = Span::from_ms(100);
+const READ_FOR: Duration = Duration::from_millis(50);
 
 /// What a capture's thread hands over.
 #[derive(Debug)]
@@ -67,10 +63,14 @@ pub(super) struct Start {
 
 /// Opens the capture, reports how that went, and reads it to its end.
 pub(super) fn capture(start: Start, opened: impl FnOnce(Opened)) {
-    let open = match start.opener.open(&start.request) {
+    let mut open = match start.opener.open(&start.request) {
         Ok(open) => open,
         Err(refusal) => return opened(Opened::Refused(refusal)),
     };
+    // The first sample is older than the beginning that is told, and so than every packet that counts.
+    let (mut sampling, mut pending) = (Sampling::default(), Pending::default());
+    let first =
+        open.probe.as_mut().and_then(|probe| sampling.look(&mut **probe, Duration::ZERO, true, &mut pending));
     opened(Opened::Started(wire::CaptureStarted {
         capture: Some(capture_id(&start.request)),
         kind: capture_kind_to_wire(open.kind).into(),
@@ -78,7 +78,9 @@ pub(super) fn capture(start: Start, opened: impl FnOnce(Opened)) {
         link_type: open.reader.link_type_name(),
         realtime_ns: realtime().as_ns(),
     }));
-    Capture::new(start, open).run();
+    let mut capture = Capture::new(start, open);
+    (capture.sampling, capture.pending, capture.horizon) = (sampling, pending, Horizon::new(first));
+    capture.run();
 }
 
 /// Name of a capture on the wire.
@@ -103,10 +105,9 @@ struct Capture {
     began: Instant,
     taken: u64,
     stop_at: Option<Duration>,
-    newest: Option<Timestamp<Local>>,
-    idle_since: Option<Timestamp<Local>>,
+    horizon: Horizon,
+    sampling: Sampling,
     sent_at: Duration,
-    clock_due: Duration,
     counters_due: Duration,
     last_stats: PointStats,
     stats_read_at: Timestamp<Local>,
@@ -128,10 +129,9 @@ impl Capture {
             began: Instant::now(),
             taken: 0,
             stop_at: None,
-            newest: None,
-            idle_since: None,
+            horizon: Horizon::default(),
+            sampling: Sampling::default(),
             sent_at: Duration::ZERO,
-            clock_due: Duration::ZERO,
             counters_due: Duration::ZERO,
             last_stats: PointStats::default(),
             stats_read_at: realtime(),
@@ -152,29 +152,42 @@ impl Capture {
 
     /// Reads some records, and does what is due. Gives the reason once the capture is over.
     fn turn(&mut self, records: &mut Vec<Record>) -> Result<Option<(wire::EndReason, String)>, Abandoned> {
-        let asked_at = realtime();
-        let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.taken));
-        let max = READ_AHEAD.min(usize::try_from(left).unwrap_or(READ_AHEAD));
-        let fill = self.reader.fill(records, max);
+        let asked = self.look_at_clocks(false);
+        let asked_at = asked.map_or_else(realtime, |sample| sample.realtime);
+        let fill = self.read(records);
         let now = self.began.elapsed();
         self.taken += u64::try_from(records.len()).unwrap_or(u64::MAX);
         for record in records.drain(..) {
-            self.newest = self.newest.max(Some(record.at()));
+            self.horizon.read(record.at());
             self.builder.push(&record, now);
             if self.builder.is_full() {
                 self.seal(now)?;
             }
         }
         if matches!(fill, Ok(Fill::Idle)) {
-            self.idle_since = Some(asked_at);
+            self.horizon.idle(asked_at, asked.map(|sample| sample.raw_ns));
         }
-        self.look_at_clocks(now);
+        self.look_at_counters(now);
         self.send_what_is_due(now)?;
         Ok(match fill {
             Err(error) => Some((wire::EndReason::Failed, error.to_string())),
             Ok(Fill::End) => Some((wire::EndReason::SourceEnded, String::new())),
             Ok(Fill::More | Fill::Idle) => self.over(now).map(|reason| (reason, String::new())),
         })
+    }
+
+    /// Reads until there are [`READ_AHEAD`] records, [`READ_FOR`] is over, or the source has no more for now. Packets
+    /// that trickle in must not keep those before them from being sent.
+    fn read(&mut self, records: &mut Vec<Record>) -> Result<Fill, CaptureError> {
+        let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.taken));
+        let max = READ_AHEAD.min(usize::try_from(left).unwrap_or(READ_AHEAD));
+        let until = self.began.elapsed() + READ_FOR;
+        loop {
+            let fill = self.reader.fill(records, max.min(records.len() + 1))?;
+            if fill != Fill::More || records.len() >= max || self.began.elapsed() >= until {
+                return Ok(fill);
+            }
+        }
     }
 
     /// Whether something other than the source ends the capture.
@@ -193,13 +206,18 @@ impl Capture {
         }
     }
 
-    fn look_at_clocks(&mut self, now: Duration) {
-        if now >= self.clock_due {
-            self.clock_due = now + CLOCK_EVERY;
-            if let Some(sample) = self.probe.as_mut().and_then(|probe| probe.clock()) {
-                self.pending.add_clock(sample, now);
-            }
+    /// Reads the host's clocks; `needed`: the sample travels in any case.
+    fn look_at_clocks(&mut self, needed: bool) -> Option<ClockSample> {
+        let now = self.began.elapsed();
+        let probe = self.probe.as_mut()?;
+        let sample = self.sampling.look(&mut **probe, now, needed, &mut self.pending)?;
+        if sample.stepped {
+            self.horizon.clock_was_set();
         }
+        Some(sample)
+    }
+
+    fn look_at_counters(&mut self, now: Duration) {
         if now >= self.counters_due {
             self.counters_due = now + COUNTERS_EVERY;
             if let Some(counters) = self.probe.as_mut().and_then(|probe| probe.counters()) {
@@ -215,7 +233,7 @@ impl Capture {
         let mut stats = self.reader.stats();
         let dropped = stats.dropped_by_kernel.saturating_sub(self.last_stats.dropped_by_kernel);
         if dropped > 0 {
-            let (first_at, last_at) = (self.stats_read_at.min(at), at);
+            let (first_at, last_at) = dropping(&stats, self.stats_read_at, at);
             self.pending
                 .add_loss(Loss { source: LossSource::Kernel, count: dropped, first_at, last_at }, now);
         }
@@ -226,11 +244,12 @@ impl Capture {
         let _ = self.queue.try_send(Item::Stats(Box::new(stats_to_wire(&stats))));
     }
 
-    /// Every packet up to here has been read and stands in the builder at the latest.
-    fn watermark(&self) -> Option<Timestamp<Local>> {
-        let by_traffic = self.newest.map(|newest| newest.plus(Span(-STAMP_DISORDER.0)));
-        let by_silence = self.idle_since.map(|since| since.plus(Span(-IDLE_DELAY.0)));
-        by_traffic.max(by_silence)
+    /// The batch as it is now, with all that waited for it and up to when everything has been read.
+    fn sealed(&mut self) -> wire::SealedBatch {
+        // What maps stamps stands on both sides of them.
+        self.look_at_clocks(true);
+        let sidecar = self.pending.take(self.horizon.stamp(), self.horizon.raw_ns());
+        self.builder.seal(&sidecar)
     }
 
     fn send_what_is_due(&mut self, now: Duration) -> Result<(), Abandoned> {
@@ -240,9 +259,14 @@ impl Capture {
             self.seal(now)?;
         }
         let quiet = now.saturating_sub(self.sent_at) >= MAX_AGE;
-        if let (true, 0, Some(watermark)) = (quiet, self.builder.records(), self.watermark()) {
-            let sequence = self.builder.sequence();
-            let heartbeat = wire::Heartbeat { sequence, watermark_ns: watermark.as_ns() };
+        // A heartbeat must not overtake what it covers: neither packets, nor losses and readings.
+        let empty = self.builder.records() == 0 && self.pending.waiting_since().is_none();
+        if let (true, true, Some(watermark)) = (quiet, empty, self.horizon.stamp()) {
+            let heartbeat = wire::Heartbeat {
+                sequence: self.builder.sequence(),
+                watermark_ns: watermark.as_ns(),
+                watermark_raw_ns: self.horizon.raw_ns(),
+            };
             // A full queue tells as well as a heartbeat that the agent lives.
             if let Err(mpsc::error::TrySendError::Closed(_)) = self.queue.try_send(Item::Heartbeat(heartbeat))
             {
@@ -256,16 +280,17 @@ impl Capture {
     /// Seals the batch and hands it over. Where the queue is full, a file waits; a live capture goes on filling
     /// the batch, and drops it once it is full.
     fn seal(&mut self, now: Duration) -> Result<(), Abandoned> {
-        let watermark = self.watermark();
         if self.waits {
-            let batch = self.builder.seal(&self.pending.take(watermark));
+            let batch = self.sealed();
             self.queue.blocking_send(Item::Batch(batch)).map_err(|_| Abandoned)?;
             self.sent_at = now;
             return Ok(());
         }
-        match self.queue.try_reserve() {
+        // A sender of its own, as the permit borrows it while the batch is made.
+        let queue = self.queue.clone();
+        match queue.try_reserve() {
             Ok(permit) => {
-                permit.send(Item::Batch(self.builder.seal(&self.pending.take(watermark))));
+                permit.send(Item::Batch(self.sealed()));
                 self.sent_at = now;
             }
             Err(mpsc::error::TrySendError::Full(())) => {
@@ -283,12 +308,11 @@ impl Capture {
     /// Hands over what is left, and the final counters. There is nothing more to capture, so this may wait.
     fn end(mut self, reason: wire::EndReason, error: String) {
         let now = self.began.elapsed();
-        self.clock_due = now;
         self.counters_due = now;
-        self.look_at_clocks(now);
-        let watermark = self.watermark();
+        self.look_at_counters(now);
+        self.look_at_clocks(true);
         if self.builder.records() > 0 || self.pending.waiting_since().is_some() {
-            let batch = self.builder.seal(&self.pending.take(watermark));
+            let batch = self.sealed();
             if self.queue.blocking_send(Item::Batch(batch)).is_err() {
                 return;
             }
@@ -304,6 +328,19 @@ impl Capture {
         // If nobody takes it the session is gone, and with it everyone who might ask.
         let _ = self.queue.blocking_send(Item::Ended(Box::new(ended)));
     }
+}
+
+/// When the packets were dropped that the counters at `now` show and those at `before` did not, as narrow as the
+/// source knows it.
+fn dropping(
+    stats: &PointStats,
+    before: Timestamp<Local>,
+    now: Timestamp<Local>,
+) -> (Timestamp<Local>, Timestamp<Local>) {
+    let fresh = || stats.drop_windows.iter().filter(|window| window.to > before);
+    let first = fresh().map(|window| window.from.max(before)).min().unwrap_or(before).min(now);
+    let last = fresh().map(|window| window.to).max().unwrap_or(now).max(first);
+    (first, last)
 }
 
 /// This host's real-time clock.

@@ -19,6 +19,9 @@ use std::net::IpAddr;
 pub struct Sidecar {
     /// Every packet up to this instant is in this batch or one before; absent if not known.
     pub watermark: Option<Timestamp<Local>>,
+    /// The same by the raw clock, in nanoseconds; absent if the clocks are not read. Where it is there, the samples
+    /// reach beyond the batch's last packet.
+    pub watermark_raw_ns: Option<i64>,
     /// Packets that are missing.
     pub losses: Vec<Loss>,
     /// Clock readings since the batch before.
@@ -201,7 +204,8 @@ impl BatchEncoder {
 
     fn clear(&mut self) {
         let batch = &mut self.batch;
-        (batch.base_at_ns, batch.base_packet, batch.watermark_ns) = (0, 0, None);
+        (batch.base_at_ns, batch.base_packet) = (0, 0);
+        (batch.watermark_ns, batch.watermark_raw_ns) = (None, None);
         batch.addresses.clear();
         batch.icmp_errors.clear();
         batch.losses.clear();

@@ -9,6 +9,7 @@ use crate::wire;
 /// Writes the sidecar into `batch`.
 pub(super) fn to_wire(sidecar: &Sidecar, batch: &mut wire::Batch) {
     batch.watermark_ns = sidecar.watermark.map(Timestamp::as_ns);
+    batch.watermark_raw_ns = sidecar.watermark_raw_ns;
     batch.losses.extend(sidecar.losses.iter().map(loss_to_wire));
     batch.clock_samples.extend(sidecar.clock_samples.iter().map(clock_to_wire));
     batch.host_counters.extend(
@@ -23,6 +24,7 @@ pub(super) fn to_wire(sidecar: &Sidecar, batch: &mut wire::Batch) {
 pub(super) fn from_wire(batch: &wire::Batch) -> Result<Sidecar, ConvertError> {
     Ok(Sidecar {
         watermark: batch.watermark_ns.map(Timestamp::from_ns),
+        watermark_raw_ns: batch.watermark_raw_ns,
         losses: batch.losses.iter().map(loss_from_wire).collect::<Result<_, _>>()?,
         clock_samples: batch.clock_samples.iter().map(clock_from_wire).collect(),
         host_counters: batch

@@ -120,10 +120,11 @@ pub struct PointStats {
     pub ended_early: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// One reading of a host's clocks. Frames are stamped by the real-time clock, which may be set or slewed while a
-/// capture runs; the raw clock is neither, so samples of both tell when that happened.
+/// capture runs; the raw clock is neither, so samples of both tell when that happened, and put stamps on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ClockSample {
-    /// CLOCK_MONOTONIC_RAW, nanoseconds since some moment before the host's start.
+    /// CLOCK_MONOTONIC_RAW plus the time that the host was suspended, which that clock leaves out: nanoseconds since
+    /// some moment before the host's start.
     #[prost(sint64, tag = "1")]
     pub raw_ns: i64,
     /// CLOCK_REALTIME at that moment.
@@ -288,6 +289,11 @@ pub struct Batch {
     /// Host counters since the batch before, in order.
     #[prost(message, repeated, tag = "11")]
     pub host_counters: ::prost::alloc::vec::Vec<HostCounters>,
+    /// As `watermark_ns`, by the raw clock, which is never set: every packet captured up to this instant is in this
+    /// batch or one before. Absent if the clocks are not read. Where it is there, `clock_samples` has a sample that was
+    /// taken after every packet of the batch was captured, and in the first batch one from before any was.
+    #[prost(sint64, optional, tag = "12")]
+    pub watermark_raw_ns: ::core::option::Option<i64>,
 }
 /// Dictionary of connections: parallel columns, one entry per pair of endpoints. Which end is `a` says nothing.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -810,6 +816,9 @@ pub struct Heartbeat {
     /// Every packet up to this instant is in a batch up to that one.
     #[prost(sint64, tag = "2")]
     pub watermark_ns: i64,
+    /// The same by the raw clock, as in `Batch`; absent if the clocks are not read.
+    #[prost(sint64, optional, tag = "3")]
+    pub watermark_raw_ns: ::core::option::Option<i64>,
 }
 /// The capture is over; nothing follows. Sent again after a broken stream until it is acknowledged.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -150,13 +150,14 @@ pub(super) fn sidecar() -> impl Strategy<Value = Sidecar> {
     let counters = (any::<i64>(), counts()).prop_map(|(at_ns, deltas)| HostCounters { at_ns, deltas });
     let many = 0..4;
     (
-        option::of(stamp()),
+        (option::of(stamp()), any::<Option<i64>>()),
         prop::collection::vec(loss, many.clone()),
         prop::collection::vec(sample, many.clone()),
         prop::collection::vec(counters, many),
     )
-        .prop_map(|(watermark, losses, clock_samples, host_counters)| Sidecar {
+        .prop_map(|((watermark, watermark_raw_ns), losses, clock_samples, host_counters)| Sidecar {
             watermark,
+            watermark_raw_ns,
             losses,
             clock_samples,
             host_counters,
