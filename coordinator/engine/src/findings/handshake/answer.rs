@@ -39,14 +39,7 @@ impl Handshake<'_> {
             (false, false) => (Confidence::Strong, absent.and(no_ack)),
         };
         let back = self.forward.reversed();
-        let mut evidence: Vec<Sighting> = self
-            .at_opener
-            .syn
-            .first()
-            .map(|&syn| Sighting::of(syn, EvidenceEvent::Sent, "SYN"))
-            .into_iter()
-            .collect();
-        evidence.extend(log.syn.first().map(|&syn| Sighting::of(syn, EvidenceEvent::Received, "SYN")));
+        let mut evidence = self.asked();
         evidence.extend(self.view.sent_not_seen(&log.syn_ack, "SYN-ACK", self.opener.point));
         let symptom = Symptom::new(Code::SynAckLost, Severity::Error, at_most, path_of(back), |told| {
             format!(

@@ -4,11 +4,12 @@ mod answer;
 mod refusal;
 mod silence;
 
-use super::{Odds, Symptom, View};
+use super::{Odds, Sighting, Symptom, View};
 use crate::connection::{Few, HandshakeLog, IcmpSeen, PacketRef, RstSeen};
 use crate::flow::Flow;
 use crate::point::Window;
 use crate::session::orphan_marks;
+use correlate_proto::report::EvidenceEvent;
 use correlate_proto::{Direction, IcmpKind};
 
 /// A stack that gets no answer to its SYN repeats it after a second (RFC 6298 §2.1), with a little to spare.
@@ -59,6 +60,14 @@ impl<'a> Handshake<'a> {
     /// The opener got an answer that opens the connection.
     fn answered(&self) -> bool {
         self.at_opener.syn_ack.count() > 0 || self.at_opener.ack.is_some()
+    }
+
+    /// Evidence: the first SYN where it left, and where it arrived if it did.
+    fn asked(&self) -> Vec<Sighting> {
+        let sent = self.at_opener.syn.first().map(|&syn| Sighting::of(syn, EvidenceEvent::Sent, "SYN"));
+        let arrived = self.at_responder.syn.first();
+        let arrived = arrived.map(|&syn| Sighting::of(syn, EvidenceEvent::Received, "SYN"));
+        sent.into_iter().chain(arrived).collect()
     }
 
     fn rejections(&self, at_opener: bool) -> impl Iterator<Item = &'a RstSeen> {

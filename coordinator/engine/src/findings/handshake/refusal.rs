@@ -26,16 +26,7 @@ impl Handshake<'_> {
             (None, Some(icmp)) => (icmp.packet, describe_icmp(icmp)),
             (None, None) => return None,
         };
-        let mut evidence: Vec<Sighting> = self
-            .at_opener
-            .syn
-            .first()
-            .map(|&syn| Sighting::of(syn, EvidenceEvent::Sent, "SYN"))
-            .into_iter()
-            .collect();
-        evidence.extend(
-            self.at_responder.syn.first().map(|&syn| Sighting::of(syn, EvidenceEvent::Received, "SYN")),
-        );
+        let mut evidence = self.asked();
         evidence.push(Sighting::of(packet, EvidenceEvent::Sent, how.clone()));
         evidence.extend(
             self.rejections(true)
@@ -75,13 +66,7 @@ impl Handshake<'_> {
         };
         let odds = self.far_absence(absent);
         let far = self.view.receiving_point(self.forward);
-        let mut evidence: Vec<Sighting> = self
-            .at_opener
-            .syn
-            .first()
-            .map(|&syn| Sighting::of(syn, EvidenceEvent::Sent, "SYN"))
-            .into_iter()
-            .collect();
+        let mut evidence = self.asked();
         evidence.push(Sighting::of(packet, EvidenceEvent::Received, how.clone()));
         evidence.push(Sighting::absent(
             far,

@@ -36,14 +36,13 @@ impl Handshake<'_> {
         let covered = u64::try_from(covered).unwrap_or(u64::MAX);
         let odds = self.far_absence(covered).or(unanswered);
         let far = self.view.receiving_point(self.forward);
-        let symptom =
-            Symptom::new(Code::SynLost, Severity::Error, at_most, path_of(self.forward), |told| {
-                format!(
-                    "{} left the client host and none reached the server's capture point, in {}.",
-                    wording::count(told.sent, "SYN", "SYNs"),
-                    told.of
-                )
-            });
+        let symptom = Symptom::new(Code::SynLost, Severity::Error, at_most, path_of(self.forward), |told| {
+            format!(
+                "{} left the client host and none reached the server's capture point, in {}.",
+                wording::count(told.sent, "SYN", "SYNs"),
+                told.of
+            )
+        });
         Some(
             symptom
                 .counting(self.at_opener.syn.count(), 0)
