@@ -1,7 +1,8 @@
 //! Taking in one record: its flow, its place in the sequence space, its matches.
 
 use crate::connection::{
-    Connection, HandshakeLog, IcmpSeen, PacketRef, Remembered, RstSeen, SentState, segment_size,
+    Changes, Connection, HandshakeLog, IcmpSeen, Offer, PacketRef, Remembered, RstSeen, SentState,
+    segment_size,
 };
 use crate::flow::{Flow, FlowPair};
 use crate::matching::{Kind, Match, Piece, cut, wire_segments};
@@ -83,15 +84,18 @@ impl Session {
         for hop in hops_of(connection.flows.len(), position) {
             align_hop(connection, hop, direction);
             let (up, down) = (connection.flows[hop].as_ref(), connection.flows[hop + 1].as_ref());
-            let clock = match (up, down) {
-                (Some(up), Some(down)) => Some(clock_of(&mut self.clocks, up.point, down.point)),
+            let ends = match (up, down) {
+                (Some(up), Some(down)) => Some((up.point, down.point)),
                 _ => None,
             };
+            let clock = ends.map(|(up, down)| clock_of(&mut self.clocks, up, down));
             let shift =
                 if position > hop { connection.hops[hop].shifts[direction.index()].unwrap_or(0) } else { 0 };
-            let mut sink = MatchSink { clock, direction, reset: None };
             let state = &mut connection.hops[hop];
             let (lane, tally) = (&mut state.lanes[direction.index()], &mut state.tallies[direction.index()]);
+            let changes = &mut state.changes[direction.index()];
+            let mut sink =
+                MatchSink { clock, direction, ends: ends.unwrap_or((point, point)), changes, special: None };
             let sends = (direction == Direction::ClientToServer) == (position == hop);
             let waiting = if sends { lane.sent.len() } else { lane.received.len() };
             if !paired && waiting >= MAX_WAITING_UNPAIRED {
@@ -106,8 +110,10 @@ impl Session {
                 let on_match = |found: Match| sink.take(&found, tally);
                 if sends { lane.send(piece, on_match) } else { lane.receive(piece, on_match) }
             });
-            if let Some((sent, received)) = sink.reset {
-                mark_reset(connection, direction, sent, received);
+            match sink.special {
+                Some((Kind::Rst, sent, received)) => mark_reset(connection, direction, sent, received),
+                Some((_, sent, received)) => compare_offers(connection, hop, direction, sent, received),
+                None => {}
             }
         }
     }
@@ -158,6 +164,9 @@ fn advance_flow(
 }
 
 fn log_handshake(flow: &Flow, src_half: usize, segment: &Segment, at: PacketRef, log: &mut HandshakeLog) {
+    if segment.flags.has(TcpFlags::SYN) {
+        log.offers.push(Offer::of(at, segment));
+    }
     if segment.flags.is_syn() {
         log.syn.push(at);
         log.last_syn = Some(at);
@@ -216,6 +225,20 @@ fn mark_reset(connection: &mut Connection, direction: Direction, sent: u64, rece
     }
 }
 
+/// Notes a SYN or SYN-ACK that arrived with other terms than it was sent with.
+fn compare_offers(connection: &mut Connection, hop: usize, direction: Direction, sent: u64, received: u64) {
+    let (up, down) = (&connection.handshake[hop].offers, &connection.handshake[hop + 1].offers);
+    let (from, to) = match direction {
+        Direction::ClientToServer => (up, down),
+        Direction::ServerToClient => (down, up),
+    };
+    if let (Some(before), Some(after)) = (from.numbered(sent), to.numbered(received))
+        && before.terms != after.terms
+    {
+        connection.hops[hop].changes[direction.index()].note_opening(sent, received);
+    }
+}
+
 /// The hops that a capture point at `position` of a path of `positions` takes part in.
 fn hops_of(positions: usize, position: usize) -> impl Iterator<Item = usize> {
     let before = position.checked_sub(1);
@@ -243,20 +266,30 @@ fn align_hop(connection: &mut Connection, hop: usize, direction: Direction) {
     }
 }
 
-/// Enters matches in the tally and the clock.
+/// Enters matches in the tally, the clock and what changed on the way.
 struct MatchSink<'a> {
     clock: Option<&'a mut crate::clock::PairClock>,
     direction: Direction,
-    reset: Option<(u64, u64)>,
+    /// The upstream and the downstream capture point.
+    ends: (usize, usize),
+    changes: &'a mut Changes,
+    /// A packet that findings speak of by itself was matched: its kind and its numbers at sender and receiver.
+    special: Option<(Kind, u64, u64)>,
 }
 
 impl MatchSink<'_> {
     fn take(&mut self, found: &Match, tally: &mut crate::connection::Tally) {
         tally.deliver(&found.sent, &found.received);
-        if found.sent.kind == Kind::Rst {
-            self.reset = Some((found.sent.packet, found.received.packet));
+        if matches!(found.sent.kind, Kind::Rst | Kind::Syn | Kind::SynAck) {
+            self.special = Some((found.sent.kind, found.sent.packet, found.received.packet));
         }
+        let (up, down) = self.ends;
         let (sent, received) = (Timestamp::from_ns(found.sent.at), Timestamp::from_ns(found.received.at));
+        if self.direction == Direction::ClientToServer {
+            self.changes.compare(found, (up, down));
+        } else {
+            self.changes.compare(found, (down, up));
+        }
         match (&mut self.clock, found.certain, self.direction) {
             (Some(clock), true, Direction::ClientToServer) => clock.forward(sent, received),
             (Some(clock), true, Direction::ServerToClient) => clock.reverse(sent, received),

@@ -71,6 +71,36 @@ pub enum Details {
         /// How long the connection had been idle when it turned out to be forgotten.
         idle_ms: i64,
     },
+    /// `mss-clamped`, `dscp-rewritten`, `ecn-bleached`: a field before the device and behind it.
+    Changed {
+        /// As sent; absent if the field was not there.
+        before: Option<u32>,
+        /// As received.
+        after: Option<u32>,
+    },
+    /// `option-stripped`.
+    Stripped {
+        /// Names of the options that were removed.
+        options: Vec<String>,
+    },
+    /// `window-scale-mismatch`: the shifts of the window scale option; null where the option was not there.
+    WindowScale {
+        /// In the SYN as its sender sent it.
+        opener_sent: Option<u8>,
+        /// In the SYN as it arrived.
+        responder_received: Option<u8>,
+        /// In the SYN-ACK as its sender sent it.
+        responder_sent: Option<u8>,
+        /// In the SYN-ACK as it arrived.
+        opener_received: Option<u8>,
+    },
+    /// `payload-altered`.
+    Altered {
+        /// Segments that arrived with another sum of their payload.
+        segments: u64,
+        /// Segments of the same direction that arrived as they were sent, as far as that can be told.
+        unchanged: u64,
+    },
     /// `clock-step`.
     ClockStep {
         /// When, by the clock that jumped.

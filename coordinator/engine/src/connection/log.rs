@@ -1,6 +1,6 @@
 //! Packets that findings speak of one by one: handshakes, resets, ICMP errors.
 
-use super::{Few, PacketRef};
+use super::{Few, Offers, PacketRef};
 use correlate_proto::{Direction, IcmpError};
 
 /// Handshake packets at one capture point.
@@ -8,6 +8,8 @@ use correlate_proto::{Direction, IcmpError};
 pub(crate) struct HandshakeLog {
     pub(crate) syn: Few<PacketRef>,
     pub(crate) syn_ack: Few<PacketRef>,
+    /// What either kind offered.
+    pub(crate) offers: Offers,
     /// First packet of the opener that acknowledges the SYN-ACK.
     pub(crate) ack: Option<PacketRef>,
     /// Last SYN.

@@ -1,10 +1,14 @@
 //! Connections: the flows of one connection along its path, and what became of its segments.
 
+mod changes;
 mod log;
+mod offer;
 mod packet;
 mod tally;
 
+pub(crate) use changes::{Altered, Changes, ClassChange};
 pub(crate) use log::{HandshakeLog, IcmpSeen, RstSeen, SentState};
+pub(crate) use offer::{Offer, Offers, Terms};
 pub(crate) use packet::{Few, PacketRef, Remembered};
 pub(crate) use tally::{LostRange, Run, Tally};
 
@@ -37,6 +41,8 @@ pub(crate) struct Connection {
 pub(crate) struct Hop {
     pub(crate) lanes: [Lane; 2],
     pub(crate) tallies: [Tally; 2],
+    /// What a device changes, by direction.
+    pub(crate) changes: [Changes; 2],
     /// What is added to an offset at the downstream point to get that at the upstream point, by direction;
     /// known once both have seen a packet of the direction.
     pub(crate) shifts: [Option<i64>; 2],
@@ -108,6 +114,7 @@ impl Connection {
             core::mem::swap(&mut there.sent, &mut back.received);
             core::mem::swap(&mut there.received, &mut back.sent);
             hop.tallies.swap(0, 1);
+            hop.changes.swap(0, 1);
             hop.shifts.swap(0, 1);
         }
         for reset in self.resets.iter_mut() {

@@ -6,6 +6,7 @@ mod blackhole;
 mod capture;
 mod gather;
 mod handshake;
+mod header;
 mod loss;
 mod mtu;
 mod odds;
@@ -39,6 +40,7 @@ pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> 
     mtu::check(&view, &mut symptoms);
     blackhole::check(&view, &mut symptoms);
     translation::check(&view, &mut symptoms);
+    header::check(&view, &mut symptoms);
     unpaired::check(&view, &mut symptoms);
     let symptoms = precedence::resolve(symptoms);
     if is_one_view(connection) {

@@ -1,6 +1,6 @@
 //! One direction between two adjacent capture points: transmissions on one side, arrivals on the other.
 
-use super::{Kind, Piece, Side};
+use super::{Kind, PayloadSum, Piece, Side};
 
 /// How many segments must match in all but their IP ID before the IP ID is taken for rewritten on the path. A
 /// few can be retransmissions seen out of turn.
@@ -67,6 +67,8 @@ pub(crate) struct Match {
     pub(crate) received: Piece,
     /// The pairing admits no other copy: it may teach the clock.
     pub(crate) certain: bool,
+    /// The two ends show the packets that it belongs to cut differently.
+    pub(crate) recut: bool,
 }
 
 /// One direction between two adjacent capture points.
@@ -131,10 +133,12 @@ impl Lane {
             // Of a datagram that was fragmented on the way, the rest travels without a TCP header.
             let fragment = current.fragment || counterpart.fragment;
             for leftover in outside(&counterpart, from, to) {
-                other.wait_as_stray(Piece { fragment, ..leftover });
+                let sum = rest_of_sum(&counterpart, &leftover, &current);
+                other.wait_as_stray(Piece { fragment, sum, ..leftover });
             }
             for leftover in outside(&current, from, to) {
-                let leftover = Piece { fragment, ..leftover };
+                let sum = rest_of_sum(&current, &leftover, &counterpart);
+                let leftover = Piece { fragment, sum, ..leftover };
                 if leftover.start < from {
                     own.wait_as_stray(leftover);
                 } else {
@@ -143,7 +147,7 @@ impl Lane {
             }
             let (mine, theirs) = (part(&current, from, to), part(&counterpart, from, to));
             let mut pair = self.pair(mine, theirs, sent);
-            pair.certain = false;
+            (pair.certain, pair.recut) = (false, true);
             each(pair);
         }
     }
@@ -151,7 +155,8 @@ impl Lane {
     fn pair(&self, piece: Piece, counterpart: Piece, sent: bool) -> Match {
         let (sent, received) = if sent { (piece, counterpart) } else { (counterpart, piece) };
         let identified = self.ids == IdTrust::Usable && sent.ip_id.is_some_and(|id| id != 0);
-        Match { sent, received, certain: identified || !(sent.repeats || received.repeats) }
+        let certain = identified || !(sent.repeats || received.repeats);
+        Match { sent, received, certain, recut: false }
     }
 
     fn learn_ids(&mut self, a: &Piece, b: &Piece) {
@@ -178,8 +183,24 @@ fn outside(piece: &Piece, from: i64, to: i64) -> impl Iterator<Item = Piece> {
     before.into_iter().chain(behind)
 }
 
+/// The sum of what is left of `whole` beside `taken`, if that was a whole piece at one of its ends.
+fn rest_of_sum(whole: &Piece, left: &Piece, taken: &Piece) -> Option<PayloadSum> {
+    let (sum, part) = (whole.sum?, taken.sum?);
+    let front = |end: i64| u32::try_from(end - whole.start).ok();
+    if taken.start == whole.start && taken.end() == left.start && left.end() == whole.end() {
+        Some(sum.without_front(part, front(taken.end())?))
+    } else if taken.end() == whole.end() && left.end() == taken.start && left.start == whole.start {
+        Some(sum.without_back(part, front(taken.start)?))
+    } else {
+        None
+    }
+}
+
 /// The part `[from, to)` of `piece`.
 fn part(piece: &Piece, from: i64, to: i64) -> Piece {
+    if (from, to) == (piece.start, piece.end()) {
+        return *piece;
+    }
     let len = u32::try_from(to - from).unwrap_or(piece.len);
     let share = u64::from(piece.wire) * u64::from(len);
     Piece {
@@ -188,6 +209,7 @@ fn part(piece: &Piece, from: i64, to: i64) -> Piece {
         wire: u32::try_from(share.div_ceil(u64::from(piece.len.max(1)))).unwrap_or(piece.wire).max(1),
         ip_len: piece.ip_len - (piece.len - len).min(piece.ip_len),
         ip_id: piece.ip_id.filter(|_| from == piece.start),
+        sum: None,
         ..*piece
     }
 }

@@ -6,7 +6,9 @@
 mod lane;
 mod piece;
 mod side;
+mod sum;
 
 pub(crate) use lane::{Lane, Match};
 pub(crate) use piece::{Kind, Piece, cut, wire_segments};
 use side::Side;
+pub(crate) use sum::PayloadSum;

@@ -1,10 +1,15 @@
 //! Virtual wire segments: what a captured packet was, or will be, on the wire.
 
+use super::PayloadSum;
 use correlate_proto::{Segment, TcpFlags};
 
 /// No card or kernel makes a super-packet of more wire segments (BIG TCP: 512 KiB of 536 octets are a thousand). One
 /// that claims more is damaged and stays whole.
 const MAX_PIECES: u32 = 4096;
+
+/// Where no SYN told the segment size, a larger IP packet may have been merged, or not cut yet: the largest that
+/// crosses an Ethernet whole. Cards leave all kinds of values in the checksums of what they make.
+const MAX_SINGLE_IP_LEN: u32 = 1500;
 
 /// What a wire segment is for. Kinds are never matched with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +52,10 @@ pub(crate) struct Piece {
     pub(crate) wire: u32,
     /// Its octets are not all of the packet's: the rest follows in IP fragments without a TCP header.
     pub(crate) fragment: bool,
+    /// DSCP and ECN.
+    pub(crate) tos: u8,
+    /// Sum of its payload, where the capture tells it of these octets alone.
+    pub(crate) sum: Option<PayloadSum>,
 }
 
 impl Piece {
@@ -86,6 +95,8 @@ pub(crate) fn cut(
         ip_len: segment.ip.len,
         wire: 1,
         fragment: segment.first_fragment,
+        tos: segment.ip.tos,
+        sum: None,
     };
     let payload = segment.payload_len;
     match segment.gso_size.map(|size| u32::from(size.get())) {
@@ -108,7 +119,12 @@ pub(crate) fn cut(
             }
         }
         Some(size) => each(Piece { wire: wire_segments(payload, Some(size)), ..whole }),
-        None => each(Piece { wire: wire_segments(payload, mss), ..whole }),
+        None => {
+            let wire = wire_segments(payload, mss);
+            let single = wire == 1 && (mss.is_some() || segment.ip.len <= MAX_SINGLE_IP_LEN);
+            let sum = segment.payload_sum.filter(|_| single && !segment.first_fragment);
+            each(Piece { wire, sum: sum.map(PayloadSum::new), ..whole });
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A simulator of TCP conversations between two capture points, and what the engine must say of them.
 
 mod bounds;
+mod changes;
 mod clean;
 mod connections;
 mod garbage;
@@ -8,6 +9,7 @@ mod handshakes;
 mod host;
 mod judge;
 mod losses;
+mod octets;
 mod offload;
 mod once_wrong;
 mod resets;

@@ -195,6 +195,7 @@ fn coalesce(records: Vec<Record>, offload: Offload) -> Vec<Record> {
             && continues(run, next, *size, *count)
         {
             run.payload_len += next.payload_len;
+            run.payload_sum = None;
             run.ip.len += next.payload_len;
             run.flags = TcpFlags(run.flags.0 | next.flags.0);
             *count += 1;

@@ -1,6 +1,7 @@
 //! A simulated connection: plausible TCP over a [`Sim`], one connection at a time, each with its own moment.
 
 use super::host::{Ends, Stack};
+use super::octets;
 use super::sim::{MS, SEC, Sim, US};
 use correlate_proto::{
     Direction, FourTuple, Heard, IcmpError, IcmpKind, IpFields, SackBlocks, Segment, SeqNum, TcpFlags,
@@ -26,6 +27,8 @@ pub(super) struct Talk {
     pub(super) stacks: [Stack; 2],
     pub(super) opener: Direction,
     pub(super) stamps: bool,
+    /// Payload is sent as ECT(0) the first time.
+    pub(super) ecn: bool,
     pub(super) mss: u32,
 }
 
@@ -38,6 +41,7 @@ impl Talk {
             stacks: [Stack::new(&mut sim.rng), Stack::new(&mut sim.rng)],
             opener: C2S,
             stamps: true,
+            ecn: false,
             mss: 1448,
         }
     }
@@ -81,6 +85,7 @@ impl Talk {
         let ack = self.seq(sender.reversed(), self.stacks[sender.index()].received);
         let (seq, now) = (self.seq(sender, offset), self.now);
         let stack = &mut self.stacks[sender.index()];
+        let next = stack.next;
         let is_syn = flags.has(TcpFlags::SYN);
         let fixed = flags.is_syn_ack() || (flags.has(TcpFlags::RST) && offset == 0);
         let id = if fixed { 0 } else { stack.ip_id };
@@ -105,7 +110,7 @@ impl Talk {
             ip: IpFields {
                 id: (!v6).then_some(id),
                 ttl: stack.ttl,
-                tos: 0,
+                tos: if self.ecn && payload > 0 && offset >= next { 2 } else { 0 },
                 dont_fragment: true,
                 len: headers + payload,
                 flow_label: 0,
@@ -118,7 +123,7 @@ impl Talk {
                 sack: SackBlocks::default(),
                 layout: 0,
             },
-            payload_sum: None,
+            payload_sum: Some(octets::sum(seq, payload)),
             first_fragment: false,
             header_truncated: false,
         }
