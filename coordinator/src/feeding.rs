@@ -109,7 +109,7 @@ impl Conclusion for Correlator {
     }
 
     fn push_counters(&mut self, point: CapturePointId, counters: HostCounters) {
-        Self::push_counters(self, point, counters);
+        Self::push_counters(self, point, &counters);
     }
 
     fn poll(&mut self) -> Option<Event> {

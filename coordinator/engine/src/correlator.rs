@@ -75,9 +75,10 @@ impl Correlator {
         self.session.points[usize::from(point.0)].stats = stats;
     }
 
-    /// Takes in what moved among the counters of the point's host.
-    pub fn push_counters(&mut self, point: CapturePointId, counters: HostCounters) {
-        self.session.points[usize::from(point.0)].add_counters(counters);
+    /// Takes in a reading of the counters of the point's host, in the order in which they were made.
+    pub fn push_counters(&mut self, point: CapturePointId, counters: &HostCounters) {
+        let at = counters.at_ns;
+        self.session.points[usize::from(point.0)].add_counters(at, counters);
     }
 
     /// Takes in a reading of the point's clocks. Stamps are compared as `CLOCK_REALTIME` for now; the samples are

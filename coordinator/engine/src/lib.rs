@@ -16,6 +16,7 @@ mod ingest;
 mod matching;
 mod pairing;
 mod point;
+mod readings;
 mod report;
 pub mod rough;
 mod session;

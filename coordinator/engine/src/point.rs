@@ -1,5 +1,6 @@
 //! What the engine knows of each capture point.
 
+use crate::readings::Readings;
 use crate::sightings::Sightings;
 use correlate_proto::{CaptureKind, CapturePoint, HostCounters, PointStats, Role};
 use std::collections::BTreeMap;
@@ -34,7 +35,8 @@ pub(crate) struct Point {
     pub(crate) missed: u64,
     /// Octet ranges that neither end's capture has though they were acknowledged.
     pub(crate) missed_by_all: u64,
-    pub(crate) counters: BTreeMap<String, u64>,
+    /// What the host's counters show, as far as the session has come.
+    readings: Readings,
     /// Where one packet may be seen more than once.
     pub(crate) sightings: Sightings,
 }
@@ -65,7 +67,7 @@ impl Point {
             verifiable: 0,
             missed: 0,
             missed_by_all: 0,
-            counters: BTreeMap::new(),
+            readings: Readings::default(),
             sightings,
         }
     }
@@ -143,12 +145,27 @@ impl Point {
         }
     }
 
-    /// Adds what moved among the host's counters.
-    pub(crate) fn add_counters(&mut self, counters: HostCounters) {
-        for (name, delta) in counters.deltas {
-            let counter = self.counters.entry(name).or_default();
-            *counter = counter.saturating_add(delta);
-        }
+    /// Takes in a reading of the host's counters, made at `at` by the point's clock.
+    pub(crate) fn add_counters(&mut self, at: i64, counters: &HostCounters) {
+        self.readings.add(at, counters);
+    }
+
+    /// How much a counter of the host moved during `window`: `TcpExtListenOverflows`, `eth0:rx_dropped`. Counters are
+    /// read once a second, so what moved up to a second before or after is in it. `None` if that is not known: no
+    /// counters of that time, or none of that name on this host. `Some(0)`: it was read and stood still.
+    pub(crate) fn moved(&self, window: Window, name: &str) -> Option<u64> {
+        self.readings.moved((window.from, window.to), name)
+    }
+
+    /// Every counter of the host that moved during `window`, by name, as [`Point::moved`] counts.
+    pub(crate) fn all_moved(&self, window: Window) -> BTreeMap<&str, u64> {
+        self.readings.all_moved((window.from, window.to))
+    }
+
+    /// Whether the host's counters were read over all of `window`, so that one that did not move is known to have
+    /// stood still. A check that rests on it at the end of a session may miss the last second.
+    pub(crate) fn has_counters(&self, window: Window) -> bool {
+        self.readings.cover((window.from, window.to))
     }
 }
 
