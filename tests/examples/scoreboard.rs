@@ -9,6 +9,7 @@ use correlate_tests::scoreboard::{
     baseline, figures,
     options::{HELP, Options},
     play::play,
+    score::never_told,
     table,
 };
 use std::process::ExitCode;
@@ -52,7 +53,7 @@ fn scoreboard() -> Result<ExitCode, Box<dyn std::error::Error>> {
         std::fs::write(path, format!("{figures:#}\n"))?;
     }
     if let Some(path) = &options.wrong {
-        std::fs::write(path, played.wrong.render(&options))?;
+        std::fs::write(path, played.wrong.render(&options, &never_told(&played.scores)))?;
     }
     for why in played.wrong.failures() {
         eprintln!("error: {why}");

@@ -123,3 +123,14 @@ impl Score {
 
 /// The scores by quality.
 pub type Scores = BTreeMap<Quality, Score>;
+
+/// Codes that were never told though there was cause to.
+pub fn never_told(scores: &Scores) -> Vec<&str> {
+    let mut codes: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for ((_, code), counts) in scores.values().flat_map(|score| &score.findings) {
+        let [told, causes] = codes.entry(code).or_default();
+        *told += counts.true_positive + counts.false_positive;
+        *causes += counts.truths();
+    }
+    codes.into_iter().filter(|(_, [told, causes])| *told == 0 && *causes > 0).map(|(code, _)| code).collect()
+}

@@ -30,9 +30,9 @@ pub struct Sightings {
     pub unexplained: Vec<Spot>,
 }
 
-/// A tap's stamps lie before the middlebox's by no more than this, and behind them, in ns: what a busy machine needs
-/// from the one to the other.
-const LAG_NS: i64 = 50_000_000;
+/// The middlebox notes when a packet left after it has sent it: on a busy machine that may be this much later than the
+/// receiver's capture has it, in ns.
+const LAG_NS: i64 = 2_000_000_000;
 
 impl Sightings {
     /// Looks for every packet of the captures in the ledger.

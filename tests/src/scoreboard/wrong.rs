@@ -11,8 +11,8 @@ use core::fmt::Write;
 use correlate_proto::report::Severity;
 use std::collections::BTreeMap;
 
-/// Judgements named for one defect; further ones are counted.
-const MOST_NAMED: usize = 8;
+/// Scenarios named for one defect, each with its worst judgement; further ones are counted.
+const MOST_NAMED: usize = 6;
 /// Packets named for one judgement.
 const MOST_PACKETS: usize = 3;
 
@@ -116,8 +116,8 @@ impl Wrong {
         &self.failed
     }
 
-    /// The list as Markdown.
-    pub fn render(&self, options: &Options) -> String {
+    /// The list as Markdown. Codes that are in `never_told` are only named.
+    pub fn render(&self, options: &Options, never_told: &[&str]) -> String {
         let mut out = String::new();
         if !self.failed.is_empty() {
             let _ = writeln!(out, "\n### Runs that could not be judged\n");
@@ -125,8 +125,15 @@ impl Wrong {
                 let _ = writeln!(out, "* {why}");
             }
         }
+        if !never_told.is_empty() {
+            let _ = writeln!(out, "\nNever told, though there was cause: {}", never_told.join(", "));
+        }
         let mut last = None;
         for ((rank, subject, quality), items) in &self.items {
+            let is_missed = matches!(rank, Rank::MissedError | Rank::MissedWarning | Rank::MissedInfo);
+            if is_missed && never_told.contains(&subject.as_str()) {
+                continue;
+            }
             if last != Some(*rank) {
                 let _ = writeln!(out, "\n### {}\n", rank.title());
                 last = Some(*rank);
@@ -135,22 +142,31 @@ impl Wrong {
             let times =
                 if weight == items.len() as u64 { String::new() } else { format!(", {weight} in all") };
             let _ = writeln!(out, "* **`{subject}`**, {quality}: {} judgements{times}", items.len());
-            let mut items: Vec<&Item> = items.iter().collect();
-            items.sort_by_key(|item| std::cmp::Reverse(item.weight));
-            for item in items.iter().take(MOST_NAMED) {
-                let _ = writeln!(out, "  * {}, {}: {}", item.variant, item.condition, item.what);
-                let _ = writeln!(out, "    `{}`", command(&item.variant, item.condition, options));
-            }
-            if items.len() > MOST_NAMED {
-                let rest = items.iter().skip(MOST_NAMED).map(|item| item.variant.scenario.as_str());
-                let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-                rest.for_each(|name| *names.entry(name).or_default() += 1);
-                let names: Vec<String> =
-                    names.iter().map(|(name, count)| format!("{name} {count}x")).collect();
-                let _ = writeln!(out, "  * and: {}", names.join(", "));
-            }
+            name(&mut out, items, options);
         }
         out
+    }
+}
+
+/// Names the worst judgement of each scenario.
+fn name(out: &mut String, items: &[Item], options: &Options) {
+    let mut scenarios: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+    for item in items {
+        scenarios.entry(item.variant.scenario.as_str()).or_default().push(item);
+    }
+    let weight = |items: &[&Item]| items.iter().map(|item| item.weight).sum::<u64>();
+    let mut scenarios: Vec<(&str, Vec<&Item>)> = scenarios.into_iter().collect();
+    scenarios.sort_by_key(|(_, items)| std::cmp::Reverse(weight(items)));
+    for (_, items) in scenarios.iter().take(MOST_NAMED) {
+        let Some(worst) = items.iter().max_by_key(|item| item.weight) else { continue };
+        let others = if items.len() > 1 { format!(" [and {} more]", items.len() - 1) } else { String::new() };
+        let _ = writeln!(out, "  * {}, {}{others}: {}", worst.variant, worst.condition, worst.what);
+        let _ = writeln!(out, "    `{}`", command(&worst.variant, worst.condition, options));
+    }
+    let rest = scenarios.iter().skip(MOST_NAMED).map(|(name, items)| format!("{name} {}x", weight(items)));
+    let rest: Vec<String> = rest.collect();
+    if !rest.is_empty() {
+        let _ = writeln!(out, "  * and: {}", rest.join(", "));
     }
 }
 

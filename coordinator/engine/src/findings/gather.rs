@@ -5,7 +5,9 @@ use super::symptom::{Symptom, Told};
 use super::wording;
 use crate::session::Session;
 use correlate_proto::Direction;
-use correlate_proto::report::{Code, Confidence, Details, Evidence, Finding, Location, ReportTime, Severity, Toward};
+use correlate_proto::report::{
+    Code, Confidence, Details, Evidence, Finding, Location, ReportTime, Severity, Toward,
+};
 use std::collections::BTreeMap;
 
 /// How many connections a finding names, and how many pieces of evidence it shows.
