@@ -36,7 +36,7 @@ fn selection(options: &Options) -> Value {
 fn one(score: &Score) -> Value {
     let mut findings = json!({ "error": {}, "warning": {}, "info": {} });
     for ((severity, code), found) in &score.findings {
-        if found.truths() + found.false_positive > 0 {
+        if found.truths() + found.false_positive + found.suspected > 0 {
             findings[severity_word(*severity)][code] = counts(*found);
         }
     }
@@ -65,6 +65,7 @@ fn counts(counts: Counts) -> Value {
     json!({
         "true_positives": counts.true_positive,
         "false_positives": counts.false_positive,
+        "suspected": counts.suspected,
         "false_negatives": counts.false_negative,
         "open": counts.open,
         "true_negatives": counts.true_negative,

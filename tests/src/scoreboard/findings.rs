@@ -1,20 +1,17 @@
 //! What is found, against what there is to be found.
 
 use super::condition::Quality;
+use super::due::{Due, Truth};
 use super::recording::Recording;
 use super::score::{Counts, Score};
-use correlate_lab::Entry;
-use correlate_proto::report::{Code, Confidence, EndpointReport, Finding, Report, Severity, Status};
-use correlate_proto::{Direction, Endpoint, FourTuple};
+use super::severity::severity_of;
+use super::told::{Told, names};
+use correlate_proto::FourTuple;
+use correlate_proto::report::{Code, Report, Severity, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Connections named for one wrong finding.
 const MOST_NAMED: usize = 3;
-
-/// Codes that are true of a recording of which records are missing, whatever the scenario: the capture is incomplete,
-/// and a connection whose handshake is gone at one end may stay without its other half.
-const TRUE_OF_INCOMPLETE: [&str; 4] =
-    ["capture-loss", "unpaired-connection", "not-captured", "clock-unaligned"];
 
 /// A finding that is wrong, or missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,254 +34,191 @@ pub fn compare(
     score: &mut Score,
 ) -> Vec<WrongFinding> {
     let truth = Truth::new(recording, quality);
-    let told = Told::of(report, &truth);
+    let names: BTreeMap<String, FourTuple> =
+        names(report).map(|(id, tuple)| (id.to_owned(), truth.name(tuple))).collect();
+    let open = report.verdict.status == Status::Inconclusive;
     let mut wrong = Vec::new();
     for code in Code::ALL.iter().copied() {
-        let due = truth.due(code.name());
-        let (counts, what) = match told.by_code.get(&code) {
-            Some(connections) => due.told(connections, truth.all.len()),
-            None => due.missing(report, truth.all.len()),
-        };
-        let severity = told.severity(code);
-        score.count_finding(code.name(), severity, counts);
-        if counts.false_positive > 0 {
-            score.false_proven += told.proven(code);
+        let told = Told::of(report, code, &names);
+        let held = hold(&truth.due(code.name()), told.as_ref(), truth.all.len(), open);
+        let confirmed = told.as_ref().filter(|told| told.is_confirmed);
+        let severity = confirmed.map_or_else(|| severity_of(code.name()), |told| told.severity);
+        score.count_finding(code.name(), severity, held.counts);
+        if held.counts.false_positive > 0 {
+            score.false_proven += u64::from(told.as_ref().is_some_and(|told| told.is_proven));
         }
-        let sentences = told.sentences(code);
-        for (told, what) in what {
-            let what = format!("{what}{sentences}");
+        let says =
+            told.map_or_else(|| format!("the verdict: {}", report.verdict.sentence), |told| told.sentences);
+        let mut put = |told: bool, of: String| {
+            let what = format!("{of}{says}");
             wrong.push(WrongFinding { code: code.name().to_owned(), severity, told, what });
+        };
+        if held.counts.false_positive > 0 {
+            put(true, name("of", &held.false_ones, "that it does not concern: "));
+        }
+        if held.counts.false_negative > 0 {
+            put(false, name("not of", &held.missed, ""));
         }
     }
     wrong
 }
 
-/// What there is to be found.
-struct Truth<'a> {
-    recording: &'a Recording,
-    quality: Quality,
-    all: BTreeSet<FourTuple>,
-    /// Connections as the servers name them.
-    aliases: BTreeMap<FourTuple, FourTuple>,
+/// What comes of holding one code against the truth.
+#[derive(Debug, Default)]
+struct Held {
+    counts: Counts,
+    false_ones: Vec<FourTuple>,
+    missed: Vec<FourTuple>,
 }
 
-/// What is due to be said under one code.
-enum Due {
-    /// This, of these connections and no others.
-    Of(BTreeSet<FourTuple>),
-    /// This, whatever connections it names.
-    Any,
-    /// Nothing, and if anything, of no others than these.
-    AtMost(BTreeSet<FourTuple>),
-    /// Nothing; it is no fault if it is said.
-    Allowed,
-    /// Nothing; it is one.
-    Never,
-}
-
-impl<'a> Truth<'a> {
-    fn new(recording: &'a Recording, quality: Quality) -> Self {
-        let alias = |entry: &Entry| match entry.direction {
-            Direction::ClientToServer => (entry.left, entry.connection),
-            Direction::ServerToClient => (entry.came.reversed(), entry.connection),
-        };
-        let aliases = recording.ledger().iter().map(alias).collect();
-        Self { recording, quality, all: recording.outcome.connections(), aliases }
-    }
-
-    fn due(&self, code: &str) -> Due {
-        let expect = &self.recording.scenario.expect;
-        let concerned = self.recording.outcome.concerned_by(expect, code);
-        let listed = |codes: &[&str]| codes.contains(&code);
-        if self.quality != Quality::Clean && TRUE_OF_INCOMPLETE.contains(&code) && !listed(&expect.must) {
-            return Due::Allowed;
+/// Holds what is told under one code against what is due, of so many connections. What is missing is open if it is
+/// suspected, or if the verdict says that the evidence falls short.
+fn hold(due: &Due, told: Option<&Told>, all: usize, open: bool) -> Held {
+    let nothing = BTreeSet::new();
+    let (said, suspected) = told.map_or((&nothing, &nothing), |told| (&told.connections, &told.suspected));
+    let is_confirmed = told.is_some_and(|told| told.is_confirmed);
+    let one = u64::from(is_confirmed);
+    match due {
+        Due::Of(concerned) => {
+            let (missed, left_open): (Vec<FourTuple>, Vec<FourTuple>) =
+                concerned.difference(said).partition(|missing| !open && !suspected.contains(missing));
+            let mut held = beside(concerned, said, suspected, all);
+            held.counts.open = number(left_open.len());
+            held.counts.false_negative = number(missed.len());
+            held.counts.true_negative =
+                held.counts.true_negative.saturating_sub(number(missed.len() + left_open.len()));
+            Held { missed, ..held }
         }
-        match (listed(&expect.must), concerned) {
-            // What must be there by plan did not happen in this run.
-            (true, Some(concerned)) if concerned.is_empty() => Due::AtMost(concerned),
-            (true, Some(concerned)) => Due::Of(concerned),
-            (true, None) => Due::Any,
-            (false, Some(concerned)) if listed(&expect.may) => Due::AtMost(concerned),
-            (false, _) if listed(&expect.may) => Due::Allowed,
-            // Infos beside the lists are no fault, unless they are forbidden.
-            (false, _) if !listed(&expect.never) && severity_of(code) == Severity::Info => Due::Allowed,
-            (false, _) => Due::Never,
+        Due::AtMost(concerned) => beside(concerned, said, suspected, all),
+        Due::Any => {
+            let left_open = !is_confirmed && (open || told.is_some());
+            let counts = Counts {
+                true_positive: one,
+                open: u64::from(left_open),
+                false_negative: u64::from(!is_confirmed && !left_open),
+                ..Counts::default()
+            };
+            Held { counts, ..Held::default() }
         }
-    }
-}
-
-/// Counts, and what is wrong: whether it was told, and in words.
-type Held = (Counts, Vec<(bool, String)>);
-
-impl Due {
-    fn told(&self, told: &BTreeSet<FourTuple>, all: usize) -> Held {
-        let others = |known: &BTreeSet<FourTuple>| told.difference(known).copied().collect::<Vec<_>>();
-        match self {
-            Self::Of(concerned) => {
-                let false_ones = others(concerned);
-                let missed: Vec<FourTuple> = concerned.difference(told).copied().collect();
-                let mut held = hold(told, &false_ones, &missed, all);
-                if !false_ones.is_empty() {
-                    held.1.push((true, format!("of {} that it does not concern: ", name(&false_ones))));
-                }
-                if !missed.is_empty() {
-                    held.1.push((false, format!("not of {}: ", name(&missed))));
-                }
-                held
-            }
-            Self::AtMost(concerned) => {
-                let false_ones = others(concerned);
-                let mut held = hold(told, &false_ones, &[], all);
-                if !false_ones.is_empty() {
-                    held.1.push((true, format!("of {} that it does not concern: ", name(&false_ones))));
-                }
-                held
-            }
-            Self::Any => (Counts { true_positive: 1, ..Counts::default() }, Vec::new()),
-            Self::Allowed => (Counts::default(), Vec::new()),
-            Self::Never => {
-                let counts = Counts { false_positive: number(told.len()).max(1), ..Counts::default() };
-                (counts, vec![(true, String::new())])
-            }
+        Due::Allowed if told.is_some() => Held::default(),
+        Due::Never if told.is_some() => {
+            let counts = Counts {
+                false_positive: if is_confirmed { number(said.len()).max(1) } else { 0 },
+                suspected: if is_confirmed {
+                    number(suspected.len())
+                } else {
+                    number(suspected.len()).max(1)
+                },
+                ..Counts::default()
+            };
+            Held { counts, ..Held::default() }
         }
-    }
-
-    fn missing(&self, report: &Report, all: usize) -> Held {
-        let open = report.verdict.status == Status::Inconclusive;
-        let missed = match self {
-            Self::Of(concerned) => number(concerned.len()),
-            Self::Any => 1,
-            Self::AtMost(_) | Self::Allowed | Self::Never => {
-                return (Counts { true_negative: number(all).max(1), ..Counts::default() }, Vec::new());
-            }
-        };
-        let true_negative = number(all).saturating_sub(missed);
-        if open {
-            return (Counts { open: missed, true_negative, ..Counts::default() }, Vec::new());
+        Due::Allowed | Due::Never => {
+            let counts = Counts { true_negative: number(all).max(1), ..Counts::default() };
+            Held { counts, ..Held::default() }
         }
-        let what = format!("of {missed} connections; the verdict: {}", report.verdict.sentence);
-        (Counts { false_negative: missed, true_negative, ..Counts::default() }, vec![(false, what)])
     }
 }
 
-fn hold(told: &BTreeSet<FourTuple>, false_ones: &[FourTuple], missed: &[FourTuple], all: usize) -> Held {
-    let (told, wrong, missed) = (number(told.len()), number(false_ones.len()), number(missed.len()));
+/// Counts what is told of the connections that it concerns, and of others.
+fn beside(
+    concerned: &BTreeSet<FourTuple>,
+    said: &BTreeSet<FourTuple>,
+    suspected: &BTreeSet<FourTuple>,
+    all: usize,
+) -> Held {
+    let false_ones: Vec<FourTuple> = said.difference(concerned).copied().collect();
     let counts = Counts {
-        true_positive: told - wrong,
-        false_positive: wrong,
-        false_negative: missed,
-        true_negative: number(all).saturating_sub(told + missed),
+        true_positive: number(said.len() - false_ones.len()),
+        false_positive: number(false_ones.len()),
+        suspected: number(suspected.difference(concerned).count()),
+        true_negative: number(all).saturating_sub(number(said.len())),
         ..Counts::default()
     };
-    (counts, Vec::new())
+    Held { counts, false_ones, missed: Vec::new() }
 }
 
 fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-fn name(connections: &[FourTuple]) -> String {
-    let shown: Vec<String> =
-        connections.iter().take(MOST_NAMED).map(|tuple| format!("{}-{}", tuple.src, tuple.dst)).collect();
+/// Connections in words; nothing where there are none to be named.
+fn name(of: &str, connections: &[FourTuple], then: &str) -> String {
+    if connections.is_empty() {
+        return String::new();
+    }
+    let shown = connections.iter().take(MOST_NAMED).map(|tuple| format!("{} to {}", tuple.src, tuple.dst));
+    let shown: Vec<String> = shown.collect();
     let more = if connections.len() > MOST_NAMED { ", …" } else { "" };
-    format!("{} connections ({}{more})", connections.len(), shown.join(", "))
+    let then = if then.is_empty() { ": " } else { then };
+    format!("{of} {} connections ({}{more}) {then}", connections.len(), shown.join(", "))
 }
 
-/// What the report tells.
-struct Told<'a> {
-    by_code: BTreeMap<Code, BTreeSet<FourTuple>>,
-    findings: &'a [Finding],
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use correlate_proto::Endpoint;
+    use std::net::{IpAddr, Ipv4Addr};
 
-impl<'a> Told<'a> {
-    fn of(report: &'a Report, truth: &Truth<'_>) -> Self {
-        let tuples: BTreeMap<&str, FourTuple> = report
-            .connections
-            .iter()
-            .filter_map(|connection| {
-                let tuple = FourTuple { src: end(&connection.client)?, dst: end(&connection.server)? };
-                let named = if truth.all.contains(&tuple) { None } else { truth.aliases.get(&tuple) };
-                Some((connection.id.as_str(), named.copied().unwrap_or(tuple)))
-            })
-            .collect();
-        let mut by_code: BTreeMap<Code, BTreeSet<FourTuple>> = BTreeMap::new();
-        for finding in &report.findings {
-            let connections = finding.connections.iter().filter_map(|id| tuples.get(id.as_str()).copied());
-            by_code.entry(finding.code).or_default().extend(connections);
+    fn connections(ports: &[u16]) -> BTreeSet<FourTuple> {
+        let end = |port| Endpoint { addr: IpAddr::V4(Ipv4Addr::LOCALHOST), port };
+        ports.iter().map(|port| FourTuple { src: end(*port), dst: end(80) }).collect()
+    }
+
+    fn told(connections: BTreeSet<FourTuple>, suspected: BTreeSet<FourTuple>) -> Told {
+        Told {
+            is_confirmed: !connections.is_empty(),
+            connections,
+            suspected,
+            is_proven: false,
+            severity: Severity::Error,
+            sentences: String::new(),
         }
-        Self { by_code, findings: &report.findings }
     }
 
-    fn all(&self, code: Code) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(move |finding| finding.code == code)
+    /// True and false positives, suspected, false negatives, open and true negatives of ten connections.
+    fn counts(due: &Due, told: Option<&Told>, open: bool) -> [u64; 6] {
+        let counts = hold(due, told, 10, open).counts;
+        [
+            counts.true_positive,
+            counts.false_positive,
+            counts.suspected,
+            counts.false_negative,
+            counts.open,
+            counts.true_negative,
+        ]
     }
 
-    /// As bad as it is told to be, or, untold, as it is at its worst.
-    fn severity(&self, code: Code) -> Severity {
-        let told = self.all(code).map(|finding| finding.severity).max();
-        told.unwrap_or_else(|| severity_of(code.name()))
+    #[test]
+    fn one_connection_too_many_is_false_and_the_others_are_right() {
+        let due = Due::Of(connections(&[1, 2]));
+        assert_eq!(
+            counts(&due, Some(&told(connections(&[1, 2, 3]), BTreeSet::new())), false),
+            [2, 1, 0, 0, 0, 7]
+        );
     }
 
-    fn proven(&self, code: Code) -> u64 {
-        u64::from(self.all(code).any(|finding| finding.confidence == Confidence::Proven))
+    #[test]
+    fn what_is_missing_is_missed_and_without_a_verdict_it_is_open() {
+        let due = Due::Of(connections(&[1, 2]));
+        assert_eq!(counts(&due, None, false), [0, 0, 0, 2, 0, 8]);
+        assert_eq!(counts(&due, None, true), [0, 0, 0, 0, 2, 8]);
+        assert_eq!(counts(&Due::Any, None, false), [0, 0, 0, 1, 0, 0]);
     }
 
-    fn sentences(&self, code: Code) -> String {
-        self.all(code).map(sentence).collect::<Vec<_>>().join(" + ")
+    #[test]
+    fn a_suspicion_is_neither_right_nor_wrong() {
+        let (due, suspicion) = (Due::Of(connections(&[1, 2])), told(connections(&[1]), connections(&[2, 3])));
+        assert_eq!(counts(&due, Some(&suspicion), false), [1, 0, 1, 0, 1, 8]);
+        let alone = told(BTreeSet::new(), connections(&[3]));
+        assert_eq!(counts(&Due::Never, Some(&alone), false), [0, 0, 1, 0, 0, 0]);
+        assert_eq!(counts(&Due::Any, Some(&alone), false), [0, 0, 0, 0, 1, 0]);
     }
-}
 
-fn end(end: &EndpointReport) -> Option<Endpoint> {
-    Some(Endpoint { addr: end.address.parse().ok()?, port: end.port })
-}
-
-fn sentence(finding: &Finding) -> String {
-    let confidence = match finding.confidence {
-        Confidence::Unconfirmed => "unconfirmed",
-        Confidence::Likely => "likely",
-        Confidence::Strong => "strong",
-        Confidence::Proven => "proven",
-    };
-    let direction = finding.direction.map_or(String::new(), |direction| format!(", {direction:?}"));
-    format!("{confidence}{direction}: {}", finding.sentence)
-}
-
-/// How bad the finding of that code is at its worst, by the table of findings that the project promises.
-pub fn severity_of(code: &str) -> Severity {
-    const ERRORS: [&str; 17] = [
-        "syn-lost",
-        "syn-ack-lost",
-        "syn-unanswered",
-        "syn-ack-ignored",
-        "accept-queue-full",
-        "connection-refused",
-        "refused-in-path",
-        "rst-injected",
-        "idle-expiry",
-        "packet-loss",
-        "asymmetric-loss",
-        "one-way-blackhole",
-        "outage",
-        "path-mtu-blackhole",
-        "sack-not-rewritten",
-        "window-scale-mismatch",
-        "payload-altered",
-    ];
-    const WARNINGS: [&str; 8] = [
-        "handshake-ack-lost",
-        "challenge-ack",
-        "rst-lost",
-        "option-stripped",
-        "ecn-bleached",
-        "zero-window",
-        "window-update-lost",
-        "capture-loss",
-    ];
-    if ERRORS.contains(&code) {
-        Severity::Error
-    } else if WARNINGS.contains(&code) {
-        Severity::Warning
-    } else {
-        Severity::Info
+    #[test]
+    fn silence_is_right_where_nothing_is_due() {
+        for due in [Due::Never, Due::Allowed, Due::AtMost(connections(&[1]))] {
+            assert_eq!(counts(&due, None, false), [0, 0, 0, 0, 0, 10]);
+        }
     }
 }

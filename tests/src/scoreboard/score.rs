@@ -12,6 +12,8 @@ pub struct Counts {
     pub true_positive: u64,
     /// Said, and not so.
     pub false_positive: u64,
+    /// Suspected, and not so: an unconfirmed finding, which decides nothing.
+    pub suspected: u64,
     /// Not said, and so.
     pub false_negative: u64,
     /// Not said, and so, where it was said that the evidence falls short.
@@ -25,6 +27,7 @@ impl Counts {
     pub const fn add(&mut self, other: Self) {
         self.true_positive += other.true_positive;
         self.false_positive += other.false_positive;
+        self.suspected += other.suspected;
         self.false_negative += other.false_negative;
         self.open += other.open;
         self.true_negative += other.true_negative;

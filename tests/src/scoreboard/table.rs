@@ -40,8 +40,8 @@ fn title(quality: Quality, score: &Score) -> String {
 fn head(out: &mut String, name: &str) {
     let _ = writeln!(
         out,
-        "  {name:WIDTH$} {:>8} {:>8} {:>8} {:>8} {:>8} {:>10} {:>8}",
-        "true +", "false +", "false -", "open", "true -", "precision", "recall"
+        "  {name:WIDTH$} {:>8} {:>8} {:>9} {:>8} {:>8} {:>8} {:>10} {:>8}",
+        "true +", "false +", "suspected", "false -", "open", "true -", "precision", "recall"
     );
 }
 
@@ -49,9 +49,10 @@ fn row(out: &mut String, name: &str, counts: Counts) {
     let share = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.4}"));
     let _ = writeln!(
         out,
-        "    {name:<28} {:>8} {:>8} {:>8} {:>8} {:>8} {:>10} {:>8}",
+        "    {name:<28} {:>8} {:>8} {:>9} {:>8} {:>8} {:>8} {:>10} {:>8}",
         counts.true_positive,
         counts.false_positive,
+        counts.suspected,
         counts.false_negative,
         counts.open,
         counts.true_negative,
@@ -61,7 +62,7 @@ fn row(out: &mut String, name: &str, counts: Counts) {
 }
 
 fn findings(out: &mut String, name: &str, severity: Severity, score: &Score) {
-    let told = |counts: &Counts| counts.truths() + counts.false_positive > 0;
+    let told = |counts: &Counts| counts.truths() + counts.false_positive + counts.suspected > 0;
     let rows: Vec<_> =
         score.findings.iter().filter(|((of, _), counts)| *of == severity && told(counts)).collect();
     if rows.is_empty() {

@@ -1,0 +1,80 @@
+//! What there is to be found, by the ledger.
+
+use super::condition::Quality;
+use super::recording::Recording;
+use super::severity::severity_of;
+use correlate_lab::Entry;
+use correlate_proto::report::Severity;
+use correlate_proto::{Direction, FourTuple};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Codes that are true of a recording of which records are missing, whatever the scenario: the capture is incomplete,
+/// and a connection whose handshake is gone at one end may stay without its other half.
+const TRUE_OF_INCOMPLETE: [&str; 4] =
+    ["capture-loss", "unpaired-connection", "not-captured", "clock-unaligned"];
+
+/// What is due to be said under one code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// This, of these connections and no others.
+    Of(BTreeSet<FourTuple>),
+    /// This, whatever connections it names.
+    Any,
+    /// Nothing, and if anything, of no others than these.
+    AtMost(BTreeSet<FourTuple>),
+    /// Nothing; it is no fault if it is said.
+    Allowed,
+    /// Nothing; it is a fault if it is said.
+    Never,
+}
+
+/// What is known of a recording's connections.
+#[derive(Debug)]
+pub struct Truth<'a> {
+    recording: &'a Recording,
+    quality: Quality,
+    /// All connections, as the client names them.
+    pub all: BTreeSet<FourTuple>,
+    /// Connections as the servers name them.
+    aliases: BTreeMap<FourTuple, FourTuple>,
+}
+
+impl<'a> Truth<'a> {
+    /// The truth about a recording of which so much is missing.
+    pub fn new(recording: &'a Recording, quality: Quality) -> Self {
+        let alias = |entry: &Entry| match entry.direction {
+            Direction::ClientToServer => (entry.left, entry.connection),
+            Direction::ServerToClient => (entry.came.reversed(), entry.connection),
+        };
+        let aliases = recording.ledger().iter().map(alias).collect();
+        Self { recording, quality, all: recording.outcome.connections(), aliases }
+    }
+
+    /// A connection as the client names it.
+    pub fn name(&self, tuple: FourTuple) -> FourTuple {
+        let alias = if self.all.contains(&tuple) { None } else { self.aliases.get(&tuple) };
+        alias.copied().unwrap_or(tuple)
+    }
+
+    /// What is due to be said under a code.
+    pub fn due(&self, code: &str) -> Due {
+        let expect = &self.recording.scenario.expect;
+        let concerned = self.recording.outcome.concerned_by(expect, code);
+        let listed = |codes: &[&str]| codes.contains(&code);
+        let of_capture = self.quality != Quality::Clean && TRUE_OF_INCOMPLETE.contains(&code);
+        if of_capture && !listed(&expect.must) {
+            return Due::Allowed;
+        }
+        match (listed(&expect.must), concerned) {
+            // What must be there by plan did not happen in this run.
+            (true, Some(concerned)) if concerned.is_empty() => Due::AtMost(concerned),
+            (true, Some(concerned)) => Due::Of(concerned),
+            (true, None) => Due::Any,
+            (false, Some(concerned)) if listed(&expect.may) => Due::AtMost(concerned),
+            (false, _) if listed(&expect.may) => Due::Allowed,
+            // Infos beside the lists are no fault, unless they are forbidden.
+            (false, _) if !listed(&expect.never) && severity_of(code) == Severity::Info => Due::Allowed,
+            (false, _) => Due::Never,
+        }
+    }
+}
