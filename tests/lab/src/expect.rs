@@ -16,6 +16,8 @@ pub struct Expect {
     pub exit: Vec<i32>,
     /// Whether there is a problem to be found.
     pub problem: bool,
+    /// Why packets are lost, if they are and the cause shows: `random`, `policer`, `tail-drop`, `outage`.
+    pub cause: Option<&'static str>,
     /// Which connections the findings of `must` and `may` concern: all that one of a code's entries names, and no
     /// others. A code without an entry concerns no connection (a capture, a clock), or none that the ledger could
     /// name.
@@ -68,6 +70,13 @@ impl Expect {
     #[must_use]
     pub fn of(mut self, truth: Truth, codes: &[&'static str]) -> Self {
         self.truth.extend(codes.iter().map(|code| (*code, truth)));
+        self
+    }
+
+    /// Packets are lost for this cause.
+    #[must_use]
+    pub const fn cause(mut self, cause: &'static str) -> Self {
+        self.cause = Some(cause);
         self
     }
 

@@ -45,7 +45,8 @@ impl Lab {
         for (path, value) in &scenario.sysctls {
             topology.set_kernel(path, value)?;
         }
-        let setting = Setting { plan: scenario.plan.clone(), ip: scenario.ip, seed };
+        let setting =
+            Setting { plan: scenario.plan.clone(), ip: scenario.ip, servers: topology.servers.len(), seed };
         let middlebox = Middlebox::start(&topology, setting)?;
         let (scenario, report) = (scenario.clone(), TrafficReport::default());
         Ok(Self { taps: Vec::new(), middlebox, topology, scenario, seed, report })
@@ -86,7 +87,7 @@ impl Lab {
             from: ip.client(),
             to: match self.scenario.plan.translation {
                 Translation::Service => ip.service(),
-                Translation::None | Translation::Source => ip.server(0),
+                Translation::None | Translation::Source | Translation::SourceOnePort => ip.server(0),
             },
             seed: self.seed,
         };

@@ -18,6 +18,12 @@ pub enum Done {
     Hold,
     /// No host sent it: the middlebox made it.
     Inject,
+    /// It did not go on as a packet of its own, and nothing of it is lost: the middlebox answered it itself, or its
+    /// payload left with the packet of an earlier entry.
+    Absorb,
+    /// This is another piece of the packet in an earlier entry, which leaves as a packet of its own. What came is in
+    /// that entry.
+    Piece,
 }
 
 impl Done {
@@ -30,6 +36,8 @@ impl Done {
             Self::Duplicate => "duplicate",
             Self::Hold => "hold",
             Self::Inject => "inject",
+            Self::Absorb => "absorb",
+            Self::Piece => "piece",
         }
     }
 }
@@ -41,6 +49,17 @@ pub enum Protocol {
     Tcp,
     /// An ICMP or `ICMPv6` error that quotes TCP. Ports of the tuples are 0, TCP fields are 0.
     Icmp,
+}
+
+/// Which part of the way a packet travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leg {
+    /// From host to host.
+    Whole,
+    /// Between the client and a relay.
+    Near,
+    /// Between a relay and the server.
+    Far,
 }
 
 /// One decision about one packet.
@@ -56,6 +75,8 @@ pub struct Entry {
     pub protocol: Protocol,
     /// The connection, from client to server as the client sees it.
     pub connection: FourTuple,
+    /// Part of the way. Beyond a relay the connection is the relay's own, as the relay sees it.
+    pub leg: Leg,
     /// Four-tuple as it came.
     pub came: FourTuple,
     /// Four-tuple as it left.
@@ -92,6 +113,16 @@ pub struct Entry {
     pub seq_left: u32,
     /// Acknowledgement number as it left.
     pub ack_left: u32,
+    /// IPv4 identification as it left.
+    pub ip_id_left: Option<u16>,
+    /// TCP flags as it left.
+    pub flags_left: TcpFlags,
+    /// Octets of TCP payload as it left.
+    pub payload_len_left: usize,
+    /// Own value of the timestamps option as it left.
+    pub tsval_left: Option<u32>,
+    /// In how many IPv4 fragments it left; 1 if whole.
+    pub fragments: usize,
 }
 
 impl Entry {
@@ -100,9 +131,9 @@ impl Entry {
         self.rule.split('+').any(|name| name == rule)
     }
 
-    /// Whether a host sent it, rather than the middlebox: it is neither a copy nor forged.
+    /// Whether it stands for a packet that a host sent: it is neither a copy nor forged nor a further piece.
     pub const fn is_by_host(&self) -> bool {
-        !matches!(self.done, Done::Duplicate | Done::Inject)
+        !matches!(self.done, Done::Duplicate | Done::Inject | Done::Piece)
     }
 }
 
@@ -128,10 +159,11 @@ impl Totals {
                 continue;
             }
             let counts: &mut [&mut usize] = match entry.done {
-                Done::Forward | Done::Rewrite | Done::Hold => &mut [&mut totals.sent],
+                Done::Forward | Done::Rewrite | Done::Hold | Done::Absorb => &mut [&mut totals.sent],
                 Done::Drop => &mut [&mut totals.sent, &mut totals.lost],
                 Done::Duplicate => &mut [&mut totals.duplicated],
                 Done::Inject => &mut [&mut totals.injected],
+                Done::Piece => &mut [],
             };
             for count in counts {
                 **count += entry.wire_segments;
@@ -143,7 +175,7 @@ impl Totals {
 
 const HEADER: &str = "t_in_ns,t_out_ns,direction,protocol,server,came_src,came_dst,left_src,left_dst,ip_id,ip_len,\
 seq,ack,flags,payload_len,gso_size,wire_segments,tsval,done,rule,delay_ns,seq_left,ack_left,\
-connection_src,connection_dst,sack_blocks";
+connection_src,connection_dst,leg,sack_blocks,ip_id_left,flags_left,payload_len_left,tsval_left,fragments";
 
 /// Writes the ledger as CSV, one line per entry, with a header line. Absent values are empty.
 pub fn write_csv(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
@@ -169,7 +201,14 @@ fn write_entry(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     write!(out, "0x{:03x},{},{},", entry.flags.0, entry.payload_len, entry.gso_size)?;
     write!(out, "{},{},{},", entry.wire_segments, text(entry.tsval), entry.done.word())?;
     write!(out, "{},{},{},{},", entry.rule, entry.delay_ns, entry.seq_left, entry.ack_left)?;
-    writeln!(out, "{},{},{}", entry.connection.src, entry.connection.dst, entry.sack_blocks)
+    let leg = match entry.leg {
+        Leg::Whole => "whole",
+        Leg::Near => "near",
+        Leg::Far => "far",
+    };
+    write!(out, "{},{},{leg},", entry.connection.src, entry.connection.dst)?;
+    write!(out, "{},{},0x{:03x},", entry.sack_blocks, text(entry.ip_id_left), entry.flags_left.0)?;
+    writeln!(out, "{},{},{}", entry.payload_len_left, text(entry.tsval_left), entry.fragments)
 }
 
 fn text(value: Option<impl ToString>) -> String {

@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod catalogue;
+mod condition;
 mod error;
 mod expect;
 mod lab;
@@ -25,16 +26,14 @@ mod truth;
 mod wire;
 
 pub use catalogue::{catalogue, find};
+pub use condition::{Count, Kind, Match, Payload, Scope};
 pub use error::LabError;
 pub use expect::Expect;
 pub use lab::{Lab, Outcome, record};
-pub use ledger::{Done, Entry, Protocol, Totals, write_csv};
+pub use ledger::{Done, Entry, Leg, Protocol, Totals, write_csv};
 pub use namespace::{Namespace, enter_user_namespace};
-pub use plan::{Plan, Translation};
-pub use rule::{
-    Action, Count, IcmpMessage, Kind, Match, Payload, Rewrite, RstInjection, Rule, SackBlocks, Scope, Toward,
-    Trigger,
-};
+pub use plan::{Plan, Relay, Translation};
+pub use rule::{Action, IcmpMessage, Recut, Rewrite, RstInjection, Rule, SackBlocks, Toward, Trigger};
 pub use scenario::Scenario;
 pub use tap::{ClockError, Omitted, TapInterface, TapOutcome, TapPlan};
 pub use topology::{Host, IpVersion, MAX_SERVERS, Offloads};

@@ -1,8 +1,8 @@
-//! Rules: which packets, and what is done to them.
+//! Rules: what is done to which packets.
 
+use crate::condition::Match;
 pub use crate::wire::forge::IcmpMessage;
 pub use crate::wire::rewrite::{Rewrite, SackBlocks};
-use correlate_proto::{Direction, TcpFlags};
 
 /// One rule of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,199 +19,6 @@ impl Rule {
     /// A rule.
     pub const fn new(name: &'static str, when: Match, action: Action) -> Self {
         Self { name, when, action }
-    }
-}
-
-/// Which kind of packet a rule concerns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// TCP.
-    Tcp,
-    /// ICMP errors that quote TCP.
-    IcmpError,
-}
-
-/// Which of the packets that fit a rule it is applied to, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
-    /// Every one.
-    All,
-    /// The n-th only.
-    Only(u32),
-    /// The first n.
-    First(u32),
-    /// All but the first n.
-    After(u32),
-}
-
-/// What a rule's count runs over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Each connection by itself.
-    Connection,
-    /// All traffic together.
-    Everything,
-}
-
-/// Whether a packet must carry payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Payload {
-    /// Either way.
-    Any,
-    /// At least one octet.
-    Some,
-    /// None: a pure ACK, a SYN, a FIN.
-    None,
-}
-
-/// A condition on packets; all parts must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Match {
-    /// TCP or ICMP.
-    pub kind: Kind,
-    /// Direction of travel; both if absent.
-    pub direction: Option<Direction>,
-    /// Flags that must be set.
-    pub set: TcpFlags,
-    /// Flags of which none may be set.
-    pub clear: TcpFlags,
-    /// Payload or none.
-    pub payload: Payload,
-    /// The IP packet on the wire (of a super-packet: each segment) is longer than this, in octets.
-    pub longer_than: usize,
-    /// The server's port, on either side of the packet; any if absent.
-    pub port: Option<u16>,
-    /// The connection was silent at least this long before, in ms.
-    pub idle_ms: u64,
-    /// The connection was marked by [`Action::Mark`].
-    pub marked: bool,
-    /// Time since the middlebox's first packet, in ms: from, and up to.
-    pub window_ms: Option<(u64, u64)>,
-    /// Which of those that fit.
-    pub count: Count,
-    /// What the count runs over.
-    pub scope: Scope,
-}
-
-impl Match {
-    /// Any TCP packet in either direction.
-    pub const fn tcp() -> Self {
-        Self {
-            kind: Kind::Tcp,
-            direction: None,
-            set: TcpFlags(0),
-            clear: TcpFlags(0),
-            payload: Payload::Any,
-            longer_than: 0,
-            port: None,
-            idle_ms: 0,
-            marked: false,
-            window_ms: None,
-            count: Count::All,
-            scope: Scope::Connection,
-        }
-    }
-
-    /// TCP from client to server.
-    pub const fn c2s() -> Self {
-        Self { direction: Some(Direction::ClientToServer), ..Self::tcp() }
-    }
-
-    /// TCP from server to client.
-    pub const fn s2c() -> Self {
-        Self { direction: Some(Direction::ServerToClient), ..Self::tcp() }
-    }
-
-    /// ICMP errors in either direction.
-    pub const fn icmp_errors() -> Self {
-        Self { kind: Kind::IcmpError, ..Self::tcp() }
-    }
-
-    /// Only SYNs without ACK.
-    #[must_use]
-    pub const fn syn(mut self) -> Self {
-        self.set = TcpFlags::SYN;
-        self.clear = TcpFlags::ACK;
-        self
-    }
-
-    /// Only SYN-ACKs.
-    #[must_use]
-    pub const fn syn_ack(mut self) -> Self {
-        self.set = TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0);
-        self
-    }
-
-    /// Only resets.
-    #[must_use]
-    pub const fn rst(mut self) -> Self {
-        self.set = TcpFlags::RST;
-        self
-    }
-
-    /// Only ACKs without payload, SYN, FIN or RST.
-    #[must_use]
-    pub const fn pure_ack(mut self) -> Self {
-        self.set = TcpFlags::ACK;
-        self.clear = TcpFlags(TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0);
-        self.payload = Payload::None;
-        self
-    }
-
-    /// Only packets with payload.
-    #[must_use]
-    pub const fn data(mut self) -> Self {
-        self.payload = Payload::Some;
-        self
-    }
-
-    /// Only packets of connections to this server port.
-    #[must_use]
-    pub const fn port(mut self, port: u16) -> Self {
-        self.port = Some(port);
-        self
-    }
-
-    /// Only IP packets longer than this.
-    #[must_use]
-    pub const fn longer_than(mut self, octets: usize) -> Self {
-        self.longer_than = octets;
-        self
-    }
-
-    /// Only the first packet after this much silence of its connection.
-    #[must_use]
-    pub const fn after_idle_ms(mut self, ms: u64) -> Self {
-        self.idle_ms = ms;
-        self
-    }
-
-    /// Only packets of connections that were marked, the marking packet included.
-    #[must_use]
-    pub const fn marked(mut self) -> Self {
-        self.marked = true;
-        self
-    }
-
-    /// Only between these times after the middlebox's first packet, in ms.
-    #[must_use]
-    pub const fn between_ms(mut self, from: u64, to: u64) -> Self {
-        self.window_ms = Some((from, to));
-        self
-    }
-
-    /// Only those of the fitting packets, per connection.
-    #[must_use]
-    pub const fn count(mut self, count: Count) -> Self {
-        self.count = count;
-        self
-    }
-
-    /// Counts over all connections together.
-    #[must_use]
-    pub const fn over_everything(mut self) -> Self {
-        self.scope = Scope::Everything;
-        self
     }
 }
 
@@ -238,6 +45,21 @@ pub enum Action {
         /// Probability per packet of its end; a burst is 1/leave packets long on average.
         leave: f64,
     },
+    /// Polices each direction, over all its flows (token bucket): what finds too few tokens is dropped.
+    Police {
+        /// Octets of IP packets that pass in a ms in the long run.
+        octets_per_ms: u32,
+        /// Octets that may pass at once after a rest.
+        burst: u32,
+    },
+    /// A link of each direction that all its flows share: packets queue for it, and one that finds the queue full is
+    /// dropped.
+    Queue {
+        /// Octets of IP packets that the link carries in a ms.
+        octets_per_ms: u32,
+        /// Octets that may wait.
+        limit: u32,
+    },
     /// Sends a second copy with this probability.
     Duplicate {
         /// 0 to 1.
@@ -261,6 +83,10 @@ pub enum Action {
     },
     /// Changes its headers and lets it pass.
     Rewrite(Rewrite),
+    /// Gives it an IPv4 identification by dice.
+    RandomId,
+    /// Lets it pass in other pieces, or joined with others.
+    Recut(Recut),
     /// Sends forged resets.
     InjectRst(RstInjection),
     /// Marks its connection, for [`Match::marked`].
@@ -269,6 +95,17 @@ pub enum Action {
     RejectIcmp(IcmpMessage),
     /// Drops it and answers with a reset, as a closed port would.
     Refuse,
+}
+
+/// How a device cuts anew what passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recut {
+    /// A data segment becomes so many, if it has so many octets. They bear identifications of the device's own.
+    Split(u8),
+    /// A data segment that follows one which still waits for its way joins it, up to so many octets of IP packet.
+    Join(u16),
+    /// An IPv4 packet longer than this becomes fragments of at most this, whatever its "don't fragment" says.
+    Fragment(u16),
 }
 
 /// Whom a forged packet is sent to.

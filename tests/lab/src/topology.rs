@@ -43,6 +43,11 @@ impl IpVersion {
         self.address(50)
     }
 
+    /// The address that a relay calls the server from.
+    pub const fn relay(self) -> IpAddr {
+        self.address(60)
+    }
+
     /// The address of a service that the middlebox spreads over the servers.
     pub const fn service(self) -> IpAddr {
         self.address(100)

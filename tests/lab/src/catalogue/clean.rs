@@ -1,8 +1,9 @@
 //! Nothing is wrong: whatever is accused here is accused falsely.
 
+use crate::condition::Match;
 use crate::expect::Expect;
 use crate::plan::Translation;
-use crate::rule::{Action, Match, Rule};
+use crate::rule::{Action, Rule};
 use crate::scenario::Scenario;
 use crate::topology::{IpVersion, Offloads};
 use crate::traffic::{Caller, Flow, Pace, Side, Step, Traffic};
@@ -27,6 +28,7 @@ pub(super) const NO_LOSS: [&str; 4] = ["packet-loss", "asymmetric-loss", "one-wa
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut all = vec![one(), many(), lan(), bulk(), bulk_offload(), ipv6(), nat(), reorder_dup()];
     all.extend([half_close(), server_first(), keepalive_idle(), port_reuse()]);
+    all.extend([simultaneous_close(), long_idle(), route_change()]);
     for scenario in &mut all {
         scenario.expect.never.extend(NO_LOSS);
     }
@@ -175,4 +177,52 @@ fn port_reuse() -> Scenario {
          four-tuple, told apart by their initial sequence numbers.",
         Traffic::new(vec![Flow::new(8080, &script).client_port(45_000).times(4, Pace::Sequential(60))]),
     )
+}
+
+fn simultaneous_close() -> Scenario {
+    // The client reads the last octet 25 ms after the server does.
+    let script = [Step::Exchange(2_000, 2_000), Step::Wait(Side::Server, 25), Step::ShutDownBoth];
+    Scenario::new(
+        "clean-simultaneous-close",
+        "both ends close at the same moment",
+        "The path only delays. Each end sends its FIN before it has seen the other's: the two cross on their way, and \
+         both ends wait out the connection.",
+        Traffic::new(vec![Flow::new(8080, &script).times(5, Pace::Sequential(50))]),
+    )
+    .delay_us(25_000)
+}
+
+fn long_idle() -> Scenario {
+    let script = [EXCHANGE.as_slice(), &[Step::Wait(Side::Client, 6_000)], &EXCHANGE].concat();
+    Scenario::new(
+        "clean-long-idle",
+        "a connection that rests for six seconds and goes on",
+        "The path only delays. For six seconds there is not one packet of the connections, and then all is as before.",
+        Traffic::new(vec![Flow::new(8080, &script).times(2, Pace::Concurrent(100)), background(6)]),
+    )
+}
+
+/// Small questions and answers for so many seconds over a path of 25 ms each way, on several connections: about ninety
+/// packets a second in each direction.
+pub(super) fn chatter(seconds: usize) -> Flow {
+    let turn = [Step::Send(Side::Client, 200), Step::Send(Side::Server, 400), Step::Wait(Side::Client, 40)];
+    let turns_per_second = 11;
+    Flow::new(8080, &turn.repeat(seconds * turns_per_second)).times(4, Pace::Concurrent(23))
+}
+
+fn route_change() -> Scenario {
+    Scenario::new(
+        "clean-route-change",
+        "the way back becomes three milliseconds longer",
+        "From eight seconds after the first packet the way from the server takes 3 ms more, as when a route changes. \
+         Half of that looks like a clock that jumped, but only in one direction.",
+        Traffic::new(vec![chatter(20)]),
+    )
+    .delay_us(25_000)
+    .rules(vec![Rule::new(
+        "longer-way",
+        Match::s2c().between_ms(8_000, u64::MAX),
+        Action::Delay { fixed_us: 3_000, jitter_us: 0 },
+    )])
+    .expecting(Expect::clean().never(&["clock-step", "reordering"]))
 }

@@ -1,8 +1,9 @@
 //! Connections that do not come about.
 
 use super::clean::{EXCHANGE, background};
+use crate::condition::{Count, Match};
 use crate::expect::Expect;
-use crate::rule::{Action, Count, IcmpMessage, Match, Rule};
+use crate::rule::{Action, IcmpMessage, Rule};
 use crate::scenario::Scenario;
 use crate::traffic::{Caller, Flow, Listener, Pace, Side, Step, Traffic};
 use crate::truth::Truth;

@@ -1,16 +1,17 @@
 //! Packets that are lost at random.
 
 use super::clean::MB;
+use crate::condition::Match;
 use crate::expect::Expect;
-use crate::rule::{Action, Match, Rule};
+use crate::rule::{Action, Rule};
 use crate::scenario::Scenario;
 use crate::topology::IpVersion;
-use crate::traffic::{Flow, Pace, Step, Traffic};
+use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![one_way(), both(), bursty(), with_reorder_dup(), ipv6(), acks_only()]
+    vec![one_way(), both(), bursty(), with_reorder_dup(), ipv6(), acks_only(), policer(), tail_drop()]
 }
 
 /// Eight connections that carry so much in all: client to server, server to client.
@@ -27,6 +28,7 @@ fn losing(must: &[&'static str]) -> Expect {
         .of(Truth::RuleOnAck("lose"), &["ack-loss"])
         .of(Truth::SentInVain, &["spurious-retransmission"])
         .of(Truth::GreetedTwice, &["handshake-ack-lost"])
+        .cause("random")
 }
 
 fn one_way() -> Scenario {
@@ -101,6 +103,42 @@ fn ipv6() -> Scenario {
     .over(IpVersion::V6)
     .rules(vec![Rule::new("lose", Match::c2s(), Action::DropOneIn { packets: 50 })])
     .expecting(losing(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]))
+}
+
+/// Three connections that each carry a file to the client.
+fn downloads() -> Traffic {
+    let script = [Step::Send(Side::Client, 300), Step::Send(Side::Server, 4 * MB)];
+    Traffic::new(vec![Flow::new(8080, &script).times(3, Pace::Concurrent(200)).timeouts_ms(3_500, 9_000)])
+}
+
+fn policer() -> Scenario {
+    Scenario::new(
+        "loss-policer",
+        "a provider polices the way back to 16 Mb/s",
+        "The middle lets 2 MB a second pass to the client, all connections together, and 100 kB at once after a rest. \
+         What exceeds that is dropped at once: there is no queue, so the delay tells nothing.",
+        downloads(),
+    )
+    .delay_us(10_000)
+    .rules(vec![Rule::new("lose", Match::s2c(), Action::Police { octets_per_ms: 2_000, burst: 100_000 })])
+    .expecting(
+        losing(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission"]).cause("policer"),
+    )
+}
+
+fn tail_drop() -> Scenario {
+    Scenario::new(
+        "loss-tail-drop",
+        "a link on the way back is too slow and its queue runs over",
+        "The middle's link to the client carries 2 MB a second, and 100 kB may wait for it. The senders fill the queue: \
+         packets are up to 50 ms late, and each that finds it full is dropped.",
+        downloads(),
+    )
+    .delay_us(10_000)
+    .rules(vec![Rule::new("lose", Match::s2c(), Action::Queue { octets_per_ms: 2_000, limit: 100_000 })])
+    .expecting(
+        losing(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission"]).cause("tail-drop"),
+    )
 }
 
 fn acks_only() -> Scenario {

@@ -2,8 +2,10 @@
 
 mod capture;
 mod clean;
+mod device;
 mod handshake;
 mod loss;
+mod matching;
 mod path;
 mod reset;
 mod rewrite;
@@ -19,6 +21,8 @@ pub fn catalogue() -> Vec<Scenario> {
         loss::scenarios(),
         path::scenarios(),
         rewrite::scenarios(),
+        matching::scenarios(),
+        device::scenarios(),
         capture::scenarios(),
     ]
     .concat()

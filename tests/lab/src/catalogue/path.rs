@@ -1,8 +1,9 @@
 //! Paths that stop to carry, or that carry only some packets; and ends that are slow.
 
 use super::clean::{EXCHANGE, MB, NO_LOSS};
+use crate::condition::{Count, Match};
 use crate::expect::Expect;
-use crate::rule::{Action, Count, IcmpMessage, Match, Rule};
+use crate::rule::{Action, IcmpMessage, Rule};
 use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;
@@ -12,12 +13,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         one_way_blackhole(),
         outage(),
+        outage_both(),
         mtu_blackhole(),
         mtu_blackhole_icmp_lost(),
         mtu_blackhole_icmp_ignored(),
         mtu_discovery(),
         slow_server(),
+        slow_client(),
         zero_window(),
+        window_update_lost(),
     ]
 }
 
@@ -48,7 +52,31 @@ fn outage() -> Scenario {
     .expecting(
         Expect::problem(&["outage"]).may(&["packet-loss", "asymmetric-loss", "spurious-retransmission"])
             .of(Truth::Rule("outage"), &["outage", "packet-loss", "asymmetric-loss"])
-            .of(Truth::SentInVain, &["spurious-retransmission"]),
+            .of(Truth::SentInVain, &["spurious-retransmission"])
+            .cause("outage"),
+    )
+}
+
+fn outage_both() -> Scenario {
+    let script = [Step::SendPaced(Side::Server, MB, 500)];
+    let other = [Step::SendPaced(Side::Client, MB, 500)];
+    let flows = [Flow::new(8080, &script), Flow::new(8081, &other)];
+    let flows = flows.map(|flow| flow.times(3, Pace::Concurrent(5))).to_vec();
+    Scenario::new(
+        "outage-both",
+        "for 600 ms nothing gets through either way",
+        "The middle drops everything in both directions from 700 to 1300 ms after the first packet, on all \
+         connections, as when a cable is pulled and plugged; then all is well again.",
+        Traffic::new(flows),
+    )
+    .rules(vec![Rule::new("outage", Match::tcp().between_ms(700, 1_300), Action::Drop)])
+    .expecting(
+        Expect::problem(&["outage"])
+            .may(&["packet-loss", "asymmetric-loss", "spurious-retransmission", "ack-loss"])
+            .of(Truth::Rule("outage"), &["outage", "packet-loss", "asymmetric-loss"])
+            .of(Truth::RuleOnAck("outage"), &["ack-loss"])
+            .of(Truth::SentInVain, &["spurious-retransmission"])
+            .cause("outage"),
     )
 }
 
@@ -137,6 +165,44 @@ fn slow_server() -> Scenario {
         Traffic::new(vec![Flow::new(8080, &script).times(4, Pace::Concurrent(50))]),
     )
     .expecting(Expect::notable(&["slow-server"]).of(Truth::Port(8080), &["slow-server"]).never(&NO_LOSS))
+}
+
+fn slow_client() -> Scenario {
+    let asks = [Step::Send(Side::Client, 300), Step::Send(Side::Server, 2_000)];
+    let script = [asks.as_slice(), &[Step::Wait(Side::Client, 700)]].concat().repeat(4);
+    Scenario::new(
+        "slow-client",
+        "the client takes its time between its requests",
+        "The path is fine, and the server answers at once. The next request leaves the client 700 ms after the answer \
+         to the one before has arrived.",
+        Traffic::new(vec![Flow::new(8080, &script).times(4, Pace::Concurrent(50))]),
+    )
+    .expecting(
+        Expect::notable(&["slow-client"])
+            .of(Truth::Port(8080), &["slow-client"])
+            .never(&NO_LOSS)
+            .never(&["slow-server"]),
+    )
+}
+
+fn window_update_lost() -> Scenario {
+    let script = [Step::Wait(Side::Server, 900), Step::Send(Side::Client, 8 * MB)];
+    Scenario::new(
+        "window-update-lost",
+        "the server reads again, and its word of it is lost",
+        "The server reads nothing for 900 ms and its window closes. When it reads again it says so, and the middle \
+         drops just that. The client waits until its next probe, which backs off: from its side the server reads \
+         slowly, and the server waits for data.",
+        Traffic::new(vec![Flow::new(8080, &script)]),
+    )
+    .rules(vec![Rule::new("lose-update", Match::s2c().pure_ack().reopening(), Action::Drop)])
+    .expecting(
+        Expect::notable(&["window-update-lost"])
+            .may(&["zero-window", "slow-server", "ack-loss", "packet-loss", "asymmetric-loss"])
+            .of(Truth::Rule("lose-update"), &["window-update-lost", "ack-loss", "packet-loss", "asymmetric-loss"])
+            .of(Truth::Port(8080), &["zero-window", "slow-server"])
+            .never(&["one-way-blackhole", "outage"]),
+    )
 }
 
 fn zero_window() -> Scenario {

@@ -1,8 +1,9 @@
 //! Connections that are reset, by a host or by someone else.
 
 use super::clean::{EXCHANGE, background};
+use crate::condition::{Count, Match};
 use crate::expect::Expect;
-use crate::rule::{Action, Count, Match, RstInjection, Rule, Toward, Trigger};
+use crate::rule::{Action, RstInjection, Rule, Toward, Trigger};
 use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;

@@ -1,8 +1,9 @@
 //! Devices that change what passes.
 
 use super::clean::{EXCHANGE, MB, NO_LOSS};
+use crate::condition::{Count, Match};
 use crate::expect::Expect;
-use crate::rule::{Action, Count, Match, Rewrite, Rule, SackBlocks};
+use crate::rule::{Action, Rewrite, Rule, SackBlocks};
 use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;

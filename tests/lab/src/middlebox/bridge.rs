@@ -1,20 +1,16 @@
 //! The way of a frame through the middlebox.
 
-use super::account;
-use super::decide::{Decider, Decision, Disposal, Subject};
-use super::packet::{Packet, wire_ip_len};
+use super::decide::Decider;
 use super::release::{ReleaseQueue, Waiting};
+use super::route::Router;
+use super::syn_proxy::SynProxy;
 use super::thread::{Finished, Setting};
-use super::translate::Translator;
-use crate::ledger::{Done, Entry};
+use crate::ledger::Entry;
 use crate::sys::packet::{PacketSocket, now_ns};
 use crate::sys::wait::{is_readable, readable};
-use crate::topology::host_mac;
-use crate::wire::edit;
 use crate::wire::frame::Frame;
-use crate::wire::rewrite::rewrite;
-use crate::wire::view::{Carried, View};
-use correlate_proto::Direction;
+use correlate_proto::{Direction, FourTuple};
+use std::collections::BTreeMap;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -33,26 +29,35 @@ const LONGEST_WAIT_NS: u64 = 500_000_000;
 pub(super) struct Bridge {
     sockets: Vec<PacketSocket>,
     pub(super) setting: Setting,
-    translator: Translator,
+    pub(super) router: Router,
     pub(super) decider: Decider,
-    queue: ReleaseQueue,
-    ledger: Vec<Entry>,
-    /// When the newest frame that keeps the order is due, by direction.
-    last_due_ns: [i64; 2],
-    last_packet_ns: i64,
-    drops: u64,
+    pub(super) syn_proxy: Option<SynProxy>,
+    pub(super) queue: ReleaseQueue,
+    pub(super) ledger: Vec<Entry>,
+    /// When the newest frame that keeps the order is due, by the port that it leaves by.
+    pub(super) last_due_ns: Vec<i64>,
+    /// The newest data segment of a flow that others may join, by its number in the queue.
+    pub(super) newest: BTreeMap<(FourTuple, Direction), u64>,
+    /// IPv4 identification of the last packet that the middlebox cut.
+    pub(super) own_id: u16,
+    pub(super) last_packet_ns: i64,
+    pub(super) drops: u64,
 }
 
 impl Bridge {
     pub(super) fn new(sockets: Vec<PacketSocket>, setting: Setting) -> Self {
+        let ports = sockets.len();
         Self {
-            translator: Translator::new(setting.plan.translation, sockets.len() - 1),
+            router: Router::new(&setting.plan, setting.servers),
             decider: Decider::new(&setting.plan.rules, setting.seed),
+            syn_proxy: setting.plan.syn_proxy.map(|port| SynProxy::new(port, setting.seed)),
             sockets,
-            setting,
             queue: ReleaseQueue::default(),
             ledger: Vec::new(),
-            last_due_ns: [0; 2],
+            last_due_ns: vec![0; ports],
+            newest: BTreeMap::new(),
+            own_id: u16::try_from(setting.seed & 0xffff).unwrap_or(0),
+            setting,
             last_packet_ns: 0,
             drops: 0,
         }
@@ -126,122 +131,13 @@ impl Bridge {
         }
     }
 
-    fn handle(&mut self, port: usize, at_ns: i64, frame: Frame) {
-        let direction = if port == 0 { Direction::ClientToServer } else { Direction::ServerToClient };
-        let Some(view) = View::read(frame.ethernet()) else {
-            self.flood(port, at_ns, direction, &frame);
-            return;
-        };
-        self.last_packet_ns = at_ns;
-        let routed = match view.carried {
-            Carried::Tcp(_) => self.translator.route(direction, view.tuple),
-            Carried::IcmpError { quoted } => self.translator.route_icmp(direction, view.tuple, quoted),
-        };
-        let Some(routed) = routed else {
-            self.drops += 1;
-            return;
-        };
-        let (left, client_side, server) = (routed.left, routed.client_side, routed.server);
-        let packet = Packet { at_ns, direction, view, frame, left, client_side, server };
-        let decision = self.decider.decide(&Subject {
-            at_ns,
-            direction,
-            client_side,
-            view: &packet.view,
-            wire_ip_len: wire_ip_len(&packet),
-        });
-        self.carry_out(&packet, &decision);
-    }
-
     /// Sends a frame that is no part of the evidence to everyone else, after the path's delay.
-    fn flood(&mut self, port: usize, at_ns: i64, direction: Direction, frame: &Frame) {
-        let due_ns = at_ns + signed(self.path_delay_ns(direction));
+    pub(super) fn flood(&mut self, port: usize, at_ns: i64, frame: &Frame) {
+        let due_ns = at_ns + signed(self.path_delay_ns(self.router.direction(port)));
         let exits = if port == 0 { 1..self.sockets.len() } else { 0..1 };
         for exit in exits {
             self.queue.put(Waiting { due_ns, port: exit, frame: frame.clone(), entry: None });
         }
-    }
-
-    fn carry_out(&mut self, packet: &Packet, decision: &Decision) {
-        let path_ns = self.path_delay_ns(packet.direction);
-        let mut rules = decision.rules.join("+");
-        let mut due_ns = packet.at_ns + signed(path_ns + decision.delay_ns);
-        if let Some(disposal) = decision.disposal {
-            self.ledger.push(account::entry(packet, &packet.view, Done::Drop, &rules, 0));
-            match disposal {
-                Disposal::Drop => {}
-                Disposal::Icmp(message) => self.reject(packet, message, &rules),
-                Disposal::Refuse => self.refuse(packet, &rules),
-            }
-        } else {
-            let (edited, changed_by) = self.edited(packet, decision);
-            for rule in changed_by {
-                rules = if rules.is_empty() { rule.to_owned() } else { rules + "+" + rule };
-            }
-            let mut done = if edited == packet.frame { Done::Forward } else { Done::Rewrite };
-            if decision.hold_ns > 0 {
-                due_ns += signed(decision.hold_ns);
-                done = Done::Hold;
-            } else {
-                due_ns = due_ns.max(self.last_due_ns[packet.direction.index()]);
-                self.last_due_ns[packet.direction.index()] = due_ns;
-            }
-            self.pass(packet, edited.clone(), done, &rules, due_ns);
-            for gap in &decision.copies_ns {
-                self.pass(packet, edited.clone(), Done::Duplicate, &rules, due_ns + signed(*gap));
-            }
-        }
-        for (rule, injection) in &decision.resets {
-            self.inject(packet, injection, rule, due_ns);
-        }
-    }
-
-    /// The packet's frame as it goes on, but for what every hop changes; and the rules that changed it.
-    fn edited(&self, packet: &Packet, decision: &Decision) -> (Frame, Vec<&'static str>) {
-        let mut frame = packet.frame.clone();
-        match packet.view.carried {
-            Carried::Tcp(_) if packet.left == packet.view.tuple => {}
-            Carried::Tcp(_) => edit::set_tuple(&mut frame, packet.left),
-            Carried::IcmpError { .. } => {
-                let quoted = match packet.direction {
-                    Direction::ClientToServer => self.translator.server_side(packet.client_side).reversed(),
-                    Direction::ServerToClient => packet.client_side,
-                };
-                edit::set_icmp_tuples(&mut frame, packet.left, quoted);
-            }
-        }
-        let mut changed_by = Vec::new();
-        for (rule, change) in &decision.rewrites {
-            let before = frame.clone();
-            rewrite(&mut frame, packet.direction, *change);
-            if frame != before {
-                changed_by.push(*rule);
-            }
-        }
-        (frame, changed_by)
-    }
-
-    /// Queues the packet's edited frame for its way out.
-    fn pass(&mut self, packet: &Packet, mut frame: Frame, done: Done, rules: &str, due_ns: i64) {
-        let left = View::read(frame.ethernet()).unwrap_or(packet.view);
-        if self.setting.plan.hops > 0 {
-            edit::age(&mut frame, self.setting.plan.hops);
-        }
-        edit::set_destination(&mut frame, host_mac(packet.exit()));
-        self.ledger.push(account::entry(packet, &left, done, rules, due_ns - packet.at_ns));
-        let entry = Some(self.ledger.len() - 1);
-        self.queue.put(Waiting { due_ns, port: packet.exit(), frame, entry });
-    }
-
-    /// Queues a forged frame on its way to the packet's receiver, or back to its sender.
-    pub(super) fn send_forged(&mut self, about: &Packet, frame: Frame, due_ns: i64, rule: &str) {
-        let Some(view) = View::read(frame.ethernet()) else { return };
-        let back = frame.ethernet()[..6] == host_mac(about.entrance());
-        let direction = if back { about.direction.reversed() } else { about.direction };
-        let made = Packet { direction, view, left: view.tuple, frame, ..about.clone() };
-        self.ledger.push(account::entry(&made, &view, Done::Inject, rule, due_ns - about.at_ns));
-        let entry = Some(self.ledger.len() - 1);
-        self.queue.put(Waiting { due_ns, port: made.exit(), frame: made.frame, entry });
     }
 
     /// The path's own delay in a direction.

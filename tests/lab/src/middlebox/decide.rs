@@ -1,10 +1,10 @@
 //! Deciding by the rules what happens to a packet. Nothing here touches a socket or a clock.
 
-use super::connection::{Connection, Connections};
-use crate::rng::Rng;
-use crate::rule::{
-    Action, Count, IcmpMessage, Kind, Match, Payload, Rewrite, RstInjection, Rule, Scope, Trigger,
-};
+use super::armed::Armed;
+use super::connection::Connections;
+use crate::condition::{Kind, Match, Payload};
+use crate::ledger::Leg;
+use crate::rule::{Action, IcmpMessage, Recut, Rewrite, RstInjection, Rule};
 use crate::wire::view::{Carried, View};
 use correlate_proto::{Direction, FourTuple, TcpFlags};
 
@@ -13,10 +13,9 @@ use correlate_proto::{Direction, FourTuple, TcpFlags};
 pub(crate) struct Subject<'a> {
     pub(crate) at_ns: i64,
     pub(crate) direction: Direction,
-    pub(crate) client_side: FourTuple,
+    pub(crate) connection: (FourTuple, Leg),
+    /// The packet as it is on a wire: no super-packet, but one of its segments.
     pub(crate) view: &'a View,
-    /// Octets of the IP packet on the wire: of a super-packet, of each full segment.
-    pub(crate) wire_ip_len: usize,
 }
 
 /// How a packet that does not pass is disposed of.
@@ -45,8 +44,23 @@ pub(crate) struct Decision {
     pub(crate) copies_ns: Vec<u64>,
     /// Changes of the header, in order, each with its rule. Whether they change anything shows when they are made.
     pub(crate) rewrites: Vec<(&'static str, Rewrite)>,
+    /// How it is cut anew, and the rule that does it.
+    pub(crate) recut: Option<(&'static str, Recut)>,
     /// Resets to forge, each with its rule.
     pub(crate) resets: Vec<(&'static str, RstInjection)>,
+}
+
+impl Decision {
+    /// Whether neighbours of a super-packet about which the same was decided may stay together. They may not where
+    /// something is done once for each packet on the wire.
+    pub(super) fn may_be_shared(&self) -> bool {
+        let for_each =
+            |(_, change): &(_, Rewrite)| matches!(change, Rewrite::AlterPayload | Rewrite::SetId(_));
+        matches!(self.disposal, None | Some(Disposal::Drop))
+            && self.resets.is_empty()
+            && self.recut.is_none()
+            && !self.rewrites.iter().any(for_each)
+    }
 }
 
 /// The rules with their memory.
@@ -57,55 +71,35 @@ pub(crate) struct Decider {
     first_ns: Option<i64>,
 }
 
-#[derive(Debug)]
-struct Armed {
-    rule: Rule,
-    rng: Rng,
-    count: u32,
-    in_burst: [bool; 2],
-    blocks: [Block; 2],
-}
-
-/// Where in a run of packets the one to drop is.
-#[derive(Debug, Clone, Copy, Default)]
-struct Block {
-    left: u64,
-    until_drop: u64,
-}
-
 /// What a connection's history and the clock say about a packet.
 #[derive(Debug, Clone, Copy)]
 struct Circumstances {
     idle_ms: u64,
     since_first_ms: u64,
     marked: bool,
+    reopening: bool,
 }
 
 impl Decider {
     /// Arms `rules`; their dice follow from `seed`.
     pub(crate) fn new(rules: &[Rule], seed: u64) -> Self {
-        let armed = (1u64..).zip(rules).map(|(stream, rule)| Armed {
-            rule: rule.clone(),
-            rng: Rng::new(seed, stream),
-            count: 0,
-            in_burst: [false; 2],
-            blocks: [Block::default(); 2],
-        });
+        let armed = (1u64..).zip(rules).map(|(stream, rule)| Armed::new(rule, seed, stream));
         Self { rules: armed.collect(), connections: Connections::default(), first_ns: None }
     }
 
     /// Decides about one packet.
     pub(crate) fn decide(&mut self, subject: &Subject<'_>) -> Decision {
-        let connection = self.connections.of(subject.client_side, subject.direction, subject.view);
+        let connection = self.connections.of(subject.connection, subject.direction, subject.view);
         let idle_ms = connection.touch(subject.at_ns) / 1_000_000;
         let since_ns = subject.at_ns - *self.first_ns.get_or_insert(subject.at_ns);
         let since_first_ms = u64::try_from(since_ns / 1_000_000).unwrap_or(0);
+        let reopening = connection.reopens(subject.direction, subject.view);
         let mut decision = Decision::default();
         for (index, armed) in self.rules.iter_mut().enumerate() {
-            let now = Circumstances { idle_ms, since_first_ms, marked: connection.marked };
+            let now = Circumstances { idle_ms, since_first_ms, marked: connection.marked, reopening };
             if fits(&armed.rule.when, subject, now) && armed.counts_in(index, connection) {
                 connection.marked |= armed.rule.action == Action::Mark;
-                armed.apply(subject.direction, &mut decision);
+                armed.apply(subject, &mut decision);
             }
             if decision.disposal.is_some() {
                 break;
@@ -131,105 +125,10 @@ fn fits(when: &Match, subject: &Subject<'_>, now: Circumstances) -> bool {
     };
     flags_and_payload
         && when.direction.is_none_or(|direction| direction == subject.direction)
-        && (when.longer_than == 0 || subject.wire_ip_len > when.longer_than)
-        && when.port.is_none_or(|port| port == subject.client_side.dst.port)
+        && (when.longer_than == 0 || subject.view.ip.len > when.longer_than)
+        && when.port.is_none_or(|port| port == subject.connection.0.dst.port)
         && now.idle_ms >= when.idle_ms
         && (now.marked || !when.marked)
+        && (now.reopening || !when.reopening)
         && when.window_ms.is_none_or(|(from, to)| (from..to).contains(&now.since_first_ms))
-}
-
-impl Armed {
-    /// Counts a fitting packet and tells whether the rule is applied to it.
-    fn counts_in(&mut self, index: usize, connection: &mut Connection) -> bool {
-        let number = match self.rule.when.scope {
-            Scope::Connection => connection.count(index),
-            Scope::Everything => {
-                self.count += 1;
-                self.count
-            }
-        };
-        match self.rule.when.count {
-            Count::All => true,
-            Count::Only(n) => number == n,
-            Count::First(n) => number <= n,
-            Count::After(n) => number > n,
-        }
-    }
-
-    fn apply(&mut self, direction: Direction, decision: &mut Decision) {
-        let before = decision.clone();
-        match self.rule.action {
-            Action::Drop => decision.disposal = Some(Disposal::Drop),
-            Action::DropRandom { probability } if self.rng.chance(probability) => {
-                decision.disposal = Some(Disposal::Drop);
-            }
-            Action::DropOneIn { packets } => {
-                if self.blocks[direction.index()].is_the_one(packets, &mut self.rng) {
-                    decision.disposal = Some(Disposal::Drop);
-                }
-            }
-            Action::DropBurst { enter, leave } => {
-                let burst = &mut self.in_burst[direction.index()];
-                *burst = if *burst { !self.rng.chance(leave) } else { self.rng.chance(enter) };
-                decision.disposal = burst.then_some(Disposal::Drop);
-            }
-            Action::Duplicate { probability, gap_us } if self.rng.chance(probability) => {
-                decision.copies_ns.push(gap_us * 1000);
-            }
-            Action::Delay { fixed_us, jitter_us } => {
-                decision.delay_ns += fixed_us * 1000 + self.rng.below(jitter_us * 1000);
-            }
-            Action::Hold { probability, extra_us } if self.rng.chance(probability) => {
-                decision.hold_ns += extra_us * 1000;
-            }
-            Action::Rewrite(change) => {
-                decision.rewrites.push((self.rule.name, change));
-                return;
-            }
-            Action::InjectRst(injection) => {
-                decision.resets.push((self.rule.name, injection));
-                if injection.trigger == Trigger::Dropped {
-                    decision.disposal = Some(Disposal::Drop);
-                }
-            }
-            Action::RejectIcmp(message) => decision.disposal = Some(Disposal::Icmp(message)),
-            Action::Refuse => decision.disposal = Some(Disposal::Refuse),
-            // The dice fell the other way.
-            // Nor does a mark, which the connection bears, do anything to the packet.
-            Action::DropRandom { .. } | Action::Duplicate { .. } | Action::Hold { .. } | Action::Mark => {}
-        }
-        if *decision != before {
-            decision.rules.push(self.rule.name);
-        }
-    }
-}
-
-impl Block {
-    /// Whether the next packet is the one of its block; a block is over after `packets`.
-    fn is_the_one(&mut self, packets: u32, rng: &mut Rng) -> bool {
-        if packets == 0 {
-            return false;
-        }
-        if self.left == 0 {
-            self.left = packets.into();
-            self.until_drop = rng.below(packets.into());
-        }
-        let passed = u64::from(packets) - self.left;
-        self.left -= 1;
-        passed == self.until_drop
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_in_a_block_is_dropped_whatever_the_dice() {
-        let (mut block, mut rng) = (Block::default(), Rng::new(3, 3));
-        let dropped: Vec<usize> = (0..1000).filter(|_| block.is_the_one(50, &mut rng)).collect();
-        let blocks: Vec<usize> = dropped.iter().map(|place| place / 50).collect();
-        assert_eq!(blocks, (0..20).collect::<Vec<_>>());
-        assert!(dropped.iter().any(|place| place % 50 != dropped[0] % 50), "always at the same place");
-    }
 }

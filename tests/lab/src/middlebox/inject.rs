@@ -4,7 +4,7 @@ use super::bridge::{Bridge, signed};
 use super::packet::Packet;
 use crate::rule::{IcmpMessage, RstInjection, Toward, Trigger};
 use crate::topology::host_mac;
-use crate::wire::forge::{BareSegment, icmp_error};
+use crate::wire::forge::{Segment, icmp_error};
 use correlate_proto::{Direction, TcpFlags};
 
 /// Default TTL of forged packets whose model was never seen.
@@ -18,7 +18,7 @@ impl Bridge {
             Toward::Server => (false, true),
             Toward::Both => (true, true),
         };
-        let (onward, back) = match trigger.direction {
+        let (onward, back) = match trigger.way.direction {
             Direction::ClientToServer => (to_server, to_client),
             Direction::ServerToClient => (to_client, to_server),
         };
@@ -27,7 +27,7 @@ impl Bridge {
             self.reset_receiver(trigger, injection, rule, due_ns + after_ns);
         }
         if back {
-            let due_ns = trigger.at_ns + signed(self.path_delay_ns(trigger.direction.reversed()));
+            let due_ns = trigger.at_ns + signed(self.path_delay_ns(trigger.way.direction.reversed()));
             self.reset_sender(trigger, injection, rule, due_ns + after_ns);
         }
     }
@@ -39,42 +39,60 @@ impl Bridge {
             Trigger::Forwarded => tcp.seq_len(),
             Trigger::Dropped => 0,
         };
-        let segment = BareSegment {
-            tuple: trigger.left,
+        let segment = Segment {
+            tuple: trigger.way.left,
             seq: tcp.seq.wrapping_add(passed).wrapping_add(injection.seq_offset),
             ack: tcp.ack,
             flags: TcpFlags(TcpFlags::RST.0 | TcpFlags::ACK.0),
-            ttl: self.forged_ttl(trigger, injection, trigger.direction),
+            window: 0,
+            options: Vec::new(),
+            ttl: self.forged_ttl(trigger, injection, trigger.way.direction),
             ip_id: injection.ip_id,
         };
-        self.send_forged(trigger, segment.frame(host_mac(trigger.exit())), due_ns, rule);
+        self.send_forged(trigger, segment.frame(host_mac(trigger.way.exit)), due_ns, rule);
     }
 
     /// As if from the trigger's receiver: its sequence number is what the trigger acknowledges.
     fn reset_sender(&mut self, trigger: &Packet, injection: &RstInjection, rule: &str, due_ns: i64) {
         let Some(tcp) = trigger.view.tcp() else { return };
-        let segment = BareSegment {
+        let segment = Segment {
             tuple: trigger.view.tuple.reversed(),
             seq: tcp.ack.wrapping_add(injection.seq_offset),
             ack: tcp.seq.wrapping_add(tcp.seq_len()),
             flags: TcpFlags(TcpFlags::RST.0 | TcpFlags::ACK.0),
-            ttl: self.forged_ttl(trigger, injection, trigger.direction.reversed()),
+            window: 0,
+            options: Vec::new(),
+            ttl: self.forged_ttl(trigger, injection, trigger.way.direction.reversed()),
             ip_id: injection.ip_id,
         };
-        self.send_forged(trigger, segment.frame(host_mac(trigger.entrance())), due_ns, rule);
+        self.send_forged(trigger, segment.frame(host_mac(trigger.way.entrance)), due_ns, rule);
     }
 
     /// Answers a packet as a closed port would (RFC 9293 §3.5.2).
     pub(super) fn refuse(&mut self, packet: &Packet, rule: &str) {
         let injection = RstInjection::toward(Toward::Client);
-        let due_ns = packet.at_ns + signed(self.path_delay_ns(packet.direction.reversed()));
+        let due_ns = packet.at_ns + signed(self.path_delay_ns(packet.way.direction.reversed()));
         self.reset_sender(packet, &injection, rule, due_ns);
+    }
+
+    /// Sends a forged segment back to the packet's sender, or onward to its receiver, as if each from the other. Its
+    /// tuple is set here.
+    pub(super) fn answer(&mut self, packet: &Packet, back: bool, segment: &Segment, rule: &str) {
+        let way = packet.way;
+        let (tuple, port, direction) = if back {
+            (packet.view.tuple.reversed(), way.entrance, way.direction.reversed())
+        } else {
+            (way.left, way.exit, way.direction)
+        };
+        let due_ns = packet.at_ns + signed(self.path_delay_ns(direction));
+        let frame = Segment { tuple, ..segment.clone() }.frame(host_mac(port));
+        self.send_forged(packet, frame, due_ns, rule);
     }
 
     /// Tells a packet's sender by ICMP that it was not forwarded.
     pub(super) fn reject(&mut self, packet: &Packet, message: IcmpMessage, rule: &str) {
-        let due_ns = packet.at_ns + signed(self.path_delay_ns(packet.direction.reversed()));
-        let sender = (packet.view.tuple.src.addr, host_mac(packet.entrance()));
+        let due_ns = packet.at_ns + signed(self.path_delay_ns(packet.way.direction.reversed()));
+        let sender = (packet.view.tuple.src.addr, host_mac(packet.way.entrance));
         let frame = icmp_error(packet.frame.ethernet(), message, self.setting.ip.middle(), sender);
         self.send_forged(packet, frame, due_ns, rule);
     }
@@ -82,7 +100,11 @@ impl Bridge {
     /// TTL of a packet forged in the name of the host that sends in `direction`.
     fn forged_ttl(&self, trigger: &Packet, injection: &RstInjection, direction: Direction) -> u8 {
         injection.ttl.unwrap_or_else(|| {
-            let seen = self.decider.connections.ttl(trigger.client_side, direction).unwrap_or(TTL);
+            let seen = self
+                .decider
+                .connections
+                .ttl((trigger.way.client_side, trigger.way.leg), direction)
+                .unwrap_or(TTL);
             seen.saturating_sub(self.setting.plan.hops).max(1)
         })
     }

@@ -1,45 +1,32 @@
 //! A packet inside the middlebox.
 
+use super::route::Way;
+use crate::wire::cut::{on_the_wire, part};
 use crate::wire::frame::Frame;
 use crate::wire::view::View;
-use correlate_proto::{Direction, FourTuple};
+use std::ops::Range;
 
 /// A packet with what was found out about it.
 #[derive(Debug, Clone)]
 pub(super) struct Packet {
     pub(super) at_ns: i64,
-    pub(super) direction: Direction,
+    pub(super) way: Way,
     pub(super) view: View,
     pub(super) frame: Frame,
-    pub(super) left: FourTuple,
-    pub(super) client_side: FourTuple,
-    pub(super) server: usize,
 }
 
 impl Packet {
-    /// Port that it leaves by, if it passes.
-    pub(super) const fn exit(&self) -> usize {
-        match self.direction {
-            Direction::ClientToServer => self.server + 1,
-            Direction::ServerToClient => 0,
-        }
+    /// The packets that it is on a wire.
+    pub(super) fn wire(&self) -> Vec<View> {
+        on_the_wire(&self.view, self.frame.gso_size())
     }
 
-    /// Port that it came in by.
-    pub(super) const fn entrance(&self) -> usize {
-        match self.direction {
-            Direction::ClientToServer => 0,
-            Direction::ServerToClient => self.server + 1,
-        }
-    }
-}
-
-/// Octets of the IP packet as it is on a wire.
-pub(super) fn wire_ip_len(packet: &Packet) -> usize {
-    match (packet.view.tcp(), packet.frame.gso_size()) {
-        (Some(tcp), size) if size > 0 => {
-            packet.view.ip.len.min(packet.view.ip.header_len + tcp.header_len + usize::from(size))
-        }
-        _ => packet.view.ip.len,
+    /// The packet with these of its wire packets only.
+    pub(super) fn only(&self, wire: &Range<usize>) -> Option<Self> {
+        let (tcp, size) = (self.view.tcp()?, usize::from(self.frame.gso_size()));
+        let octets = wire.start * size..tcp.payload_len.min(wire.end * size);
+        let frame = part(&self.frame, octets)?;
+        let view = View::read(frame.ethernet())?;
+        Some(Self { view, frame, ..*self })
     }
 }

@@ -1,8 +1,7 @@
 //! Frames on their way: what leaves when.
 
 use crate::wire::frame::Frame;
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A frame that waits to be sent.
 #[derive(Debug)]
@@ -20,26 +19,29 @@ pub(crate) struct Waiting {
 /// Frames ordered by when they are due; those due at once keep the order they were put in.
 #[derive(Debug, Default)]
 pub(crate) struct ReleaseQueue {
-    heap: BinaryHeap<Reverse<Numbered>>,
+    /// When which frame is due.
+    order: BTreeSet<(i64, u64)>,
+    frames: BTreeMap<u64, Waiting>,
     put: u64,
 }
 
-#[derive(Debug)]
-struct Numbered {
-    number: u64,
-    waiting: Waiting,
-}
-
 impl ReleaseQueue {
-    /// Puts a frame in.
-    pub(crate) fn put(&mut self, waiting: Waiting) {
+    /// Puts a frame in; gives the number that it bears while it waits.
+    pub(crate) fn put(&mut self, waiting: Waiting) -> u64 {
         self.put += 1;
-        self.heap.push(Reverse(Numbered { number: self.put, waiting }));
+        self.order.insert((waiting.due_ns, self.put));
+        self.frames.insert(self.put, waiting);
+        self.put
+    }
+
+    /// The frame of that number, if it still waits. When it is due must stay as it is.
+    pub(crate) fn waiting(&mut self, number: u64) -> Option<&mut Waiting> {
+        self.frames.get_mut(&number)
     }
 
     /// When the next frame is due.
     pub(crate) fn next_due_ns(&self) -> Option<i64> {
-        self.heap.peek().map(|Reverse(next)| next.waiting.due_ns)
+        self.order.first().map(|(due_ns, _)| *due_ns)
     }
 
     /// The next frame if it is due at `now_ns`.
@@ -47,33 +49,8 @@ impl ReleaseQueue {
         if self.next_due_ns()? > now_ns {
             return None;
         }
-        self.heap.pop().map(|Reverse(next)| next.waiting)
-    }
-}
-
-impl Numbered {
-    const fn key(&self) -> (i64, u64) {
-        (self.waiting.due_ns, self.number)
-    }
-}
-
-impl PartialEq for Numbered {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Numbered {}
-
-impl PartialOrd for Numbered {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Numbered {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+        let (_, number) = self.order.pop_first()?;
+        self.frames.remove(&number)
     }
 }
 

@@ -16,6 +16,8 @@ use std::thread::JoinHandle;
 pub(crate) struct Setting {
     pub(crate) plan: Plan,
     pub(crate) ip: IpVersion,
+    /// How many servers there are.
+    pub(crate) servers: usize,
     pub(crate) seed: u64,
 }
 

@@ -98,11 +98,17 @@ impl Translator {
                 src: Endpoint { addr: ip.translated(), port: FIRST_TRANSLATED_PORT + made },
                 dst: came.dst,
             },
+            Translation::SourceOnePort if came.src.addr == ip.client() => FourTuple {
+                src: Endpoint { addr: ip.translated(), port: FIRST_TRANSLATED_PORT },
+                dst: came.dst,
+            },
             Translation::Service if came.dst.addr == ip.service() => {
                 let server = usize::from(made) % self.server_count;
                 FourTuple { src: came.src, dst: Endpoint { addr: ip.server(server), port: came.dst.port } }
             }
-            Translation::None | Translation::Source | Translation::Service => came,
+            Translation::None | Translation::Source | Translation::SourceOnePort | Translation::Service => {
+                came
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Step {
     Wait(Side, u64),
     /// A side closes its direction and the other reads to the end.
     ShutDown(Side),
+    /// Both close their direction at once, then each reads to the end.
+    ShutDownBoth,
     /// A side resets the connection (`SO_LINGER` of 0); the script ends.
     Reset(Side),
 }

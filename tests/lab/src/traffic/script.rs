@@ -47,6 +47,10 @@ impl Walk {
                 Step::Wait(..) => {}
                 Step::ShutDown(side) if side == self.side => self.shut_down()?,
                 Step::ShutDown(_) => self.read_to_end()?,
+                Step::ShutDownBoth => {
+                    self.shut_down()?;
+                    self.read_to_end()?;
+                }
                 Step::Reset(side) if side == self.side => {
                     // Closing with no time to linger sends a reset.
                     return socket2::SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));

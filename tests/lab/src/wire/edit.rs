@@ -62,7 +62,16 @@ pub(crate) fn mend_checksums(frame: &mut Frame) {
     body[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
-fn mend_ip_checksum(packet: &mut [u8], header_len: usize) {
+/// Computes the transport checksum in full, where it was left to the "hardware".
+pub(crate) fn complete_checksums(frame: &mut Frame) {
+    if frame.has_partial_checksum() {
+        frame.make_complete();
+        mend_checksums(frame);
+    }
+}
+
+/// Computes the checksum of an IPv4 header anew; IPv6 has none.
+pub(crate) fn mend_ip_checksum(packet: &mut [u8], header_len: usize) {
     if packet[0] >> 4 != 4 {
         return;
     }

@@ -7,27 +7,33 @@ use crate::netlink::Mac;
 use correlate_proto::{FourTuple, TcpFlags};
 use std::net::IpAddr;
 
-/// A TCP segment without payload or options.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BareSegment {
+/// A TCP segment without payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Segment {
     pub(crate) tuple: FourTuple,
     pub(crate) seq: u32,
     pub(crate) ack: u32,
     pub(crate) flags: TcpFlags,
+    pub(crate) window: u16,
+    /// Options, a multiple of four octets and at most 40.
+    pub(crate) options: Vec<u8>,
     pub(crate) ttl: u8,
     pub(crate) ip_id: u16,
 }
 
-impl BareSegment {
+impl Segment {
     /// The frame for it, addressed to `to`.
     pub(crate) fn frame(&self, to: Mac) -> Frame {
-        let mut tcp = Vec::with_capacity(20);
+        let mut tcp = Vec::with_capacity(20 + self.options.len());
         tcp.extend_from_slice(&self.tuple.src.port.to_be_bytes());
         tcp.extend_from_slice(&self.tuple.dst.port.to_be_bytes());
         tcp.extend_from_slice(&self.seq.to_be_bytes());
         tcp.extend_from_slice(&self.ack.to_be_bytes());
-        tcp.extend_from_slice(&(0x5000 | self.flags.0).to_be_bytes());
-        tcp.extend_from_slice(&[0; 6]); // window, checksum, urgent pointer
+        let words = u16::try_from(5 + self.options.len() / 4).unwrap_or(15);
+        tcp.extend_from_slice(&((words << 12) | self.flags.0).to_be_bytes());
+        tcp.extend_from_slice(&self.window.to_be_bytes());
+        tcp.extend_from_slice(&[0; 4]); // checksum, urgent pointer
+        tcp.extend_from_slice(&self.options);
         packet(to, (self.tuple.src.addr, self.tuple.dst.addr), (self.ttl, self.ip_id), TCP, &tcp)
     }
 }

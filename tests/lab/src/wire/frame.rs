@@ -53,4 +53,20 @@ impl Frame {
         // gso_type 0 is VIRTIO_NET_HDR_GSO_NONE.
         if self.0[1] == 0 { 0 } else { u16::from_ne_bytes([self.0[4], self.0[5]]) }
     }
+
+    /// Other octets with the same offload metadata.
+    pub(crate) fn with_ethernet(&self, ethernet: &[u8]) -> Self {
+        Self([&self.0[..VNET_LEN], ethernet].concat())
+    }
+
+    /// Makes it a frame of one wire segment; a partial checksum stays partial.
+    pub(crate) fn make_plain(&mut self) {
+        self.0[1..6].fill(0); // gso_type, hdr_len, gso_size
+    }
+
+    /// Says that the transport checksum is complete, which the caller sees to.
+    pub(crate) fn make_complete(&mut self) {
+        self.0[0] &= !NEEDS_CHECKSUM;
+        self.0[6..10].fill(0); // csum_start, csum_offset
+    }
 }

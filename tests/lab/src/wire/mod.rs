@@ -1,6 +1,7 @@
 //! Frames as bytes: reading, editing and forging them.
 
 pub(crate) mod checksum;
+pub(crate) mod cut;
 pub(crate) mod edit;
 pub(crate) mod forge;
 pub(crate) mod frame;

@@ -2,12 +2,11 @@
 
 use super::edit::mend_checksums;
 use super::frame::Frame;
-use super::view::{ETHERNET_LEN, View, be32, find_option};
+use super::view::{ETHERNET_LEN, SACK, TIMESTAMPS, View, be32, find_option};
 use correlate_proto::{Direction, TcpFlags};
 
 const NO_OPERATION: u8 = 1;
 const MSS: u8 = 2;
-const SACK: u8 = 5;
 
 /// Whether a device that shifts sequence numbers minds the SACK blocks too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +29,15 @@ pub enum Rewrite {
         /// What becomes of SACK blocks.
         sack: SackBlocks,
     },
+    /// Adds `by` to the timestamps of one direction, and takes it from what the other echoes (RFC 7323 §3.2).
+    ShiftTimestamps {
+        /// Direction whose timestamps are shifted.
+        of: Direction,
+        /// By how much, modulo 2³².
+        by: u32,
+    },
+    /// Sets the identification, of IPv4 only.
+    SetId(u16),
     /// Lowers the MSS option to at most this.
     ClampMss(u16),
     /// Overwrites the option of this kind with no-operations.
@@ -60,6 +68,15 @@ pub(crate) fn rewrite(frame: &mut Frame, direction: Direction, change: Rewrite) 
                 shift_sack(&mut segment[20..tcp.header_len], by);
             }
         }
+        Rewrite::ShiftTimestamps { of, by } => {
+            let forward = of == direction;
+            shift_timestamps(&mut segment[20..tcp.header_len], forward, by, tcp.flags.has(TcpFlags::ACK));
+        }
+        Rewrite::SetId(id) => {
+            if view.ip.id.is_some() {
+                ip_header[4..6].copy_from_slice(&id.to_be_bytes());
+            }
+        }
         Rewrite::ClampMss(most) => clamp_mss(&mut segment[20..tcp.header_len], most),
         Rewrite::StripOption(kind) => {
             let options = &mut segment[20..tcp.header_len];
@@ -85,6 +102,15 @@ fn shift_sack(options: &mut [u8], by: u32) {
         if let Some(edge) = be32(options, at) {
             put32(options, at, edge.wrapping_sub(by));
         }
+    }
+}
+
+/// Adds `by` to the own value, or takes it from the echoed one, which without an ACK means nothing.
+fn shift_timestamps(options: &mut [u8], forward: bool, by: u32, echoes: bool) {
+    let Some(found) = find_option(options, TIMESTAMPS) else { return };
+    let (at, by) = if forward { (found.start + 2, by) } else { (found.start + 6, by.wrapping_neg()) };
+    if let Some(value) = be32(options, at).filter(|_| forward || echoes) {
+        put32(options, at, value.wrapping_add(by));
     }
 }
 

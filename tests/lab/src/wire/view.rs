@@ -10,10 +10,10 @@ pub(crate) const ICMP: u8 = 1;
 pub(crate) const ICMP_V6: u8 = 58;
 
 /// Kind of the timestamps option (RFC 7323 §3.2).
-const TIMESTAMPS: u8 = 8;
+pub(crate) const TIMESTAMPS: u8 = 8;
 
 /// Kind of the SACK option (RFC 2018 §3).
-const SACK: u8 = 5;
+pub(crate) const SACK: u8 = 5;
 
 /// The IP header of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,15 @@
 //! The ledger is the truth: held against what independent taps saw.
 
-mod common;
-
-use common::{assert_ledger_agrees, checksums_hold, read_pcap, run};
+use crate::agreement::assert_ledger_agrees;
+use crate::capture::{checksums_hold, packets};
+use crate::run::run;
 use correlate_lab::{Done, Outcome, Totals, find};
 use correlate_proto::Direction;
 
 fn agrees(name: &str) -> Option<Outcome> {
-    let outcome = run(&find(name).expect("a scenario"), 11)?;
-    assert_ledger_agrees(name, &outcome);
+    let scenario = find(name).expect("a scenario");
+    let outcome = run(&scenario, 11)?;
+    assert_ledger_agrees(&scenario, &outcome);
     Some(outcome)
 }
 
@@ -61,7 +62,7 @@ fn edited_and_forged_packets_have_right_checksums() {
     for name in edited.into_iter().chain(forged) {
         let Some(outcome) = run(&find(name).unwrap(), 12) else { return };
         for tap in &outcome.taps {
-            for (number, record) in read_pcap(&tap.path).iter().enumerate() {
+            for (number, record) in packets(&tap.path).iter().enumerate() {
                 assert!(
                     checksums_hold(&record.frame),
                     "{name}: {}, packet {}",

@@ -1,8 +1,8 @@
 //! Taps record with exactly the defects that are asked for.
 
-mod common;
-
-use common::{key_as_it_came, key_of_frame, read_pcap, run};
+use crate::agreement::{key_as_it_came, key_of_frame};
+use crate::capture::read_pcap;
+use crate::run::run;
 use correlate_lab::find;
 use correlate_proto::Direction;
 use std::collections::BTreeMap;

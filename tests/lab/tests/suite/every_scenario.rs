@@ -1,9 +1,8 @@
 //! Each scenario of the catalogue runs, and its ledger is the truth wherever its taps are perfect.
 
-mod common;
-
-use common::{assert_ledger_agrees, run};
-use correlate_lab::{Scenario, TapPlan, catalogue};
+use crate::agreement::assert_ledger_agrees;
+use crate::run::run;
+use correlate_lab::{Done, Entry, Scenario, TapPlan, catalogue};
 use std::sync::Mutex;
 
 /// Scenarios that run side by side: they mostly wait.
@@ -16,13 +15,14 @@ fn check(scenario: &Scenario) {
     let perfect =
         |tap: &TapPlan| *tap == TapPlan { snaplen: tap.snaplen, clock: tap.clock, ..TapPlan::default() };
     if perfect(&scenario.client_tap) && scenario.server_taps.iter().all(perfect) {
-        assert_ledger_agrees(scenario.name, &outcome);
+        assert_ledger_agrees(scenario, &outcome);
     }
     for code in &scenario.expect.must {
         let concerned = outcome.concerned_by(&scenario.expect, code);
         assert!(concerned.is_none_or(|some| !some.is_empty()), "{}: {code} concerns none", scenario.name);
     }
-    let gap = outcome.ledger.iter().find(|entry| entry.at_out_ns.is_none() && entry.rule.is_empty());
+    let stays = |entry: &&Entry| !matches!(entry.done, Done::Drop | Done::Absorb) || entry.rule.is_empty();
+    let gap = outcome.ledger.iter().filter(|entry| entry.at_out_ns.is_none()).find(stays);
     assert_eq!(gap, None, "{}: a packet vanished without a rule", scenario.name);
 }
 

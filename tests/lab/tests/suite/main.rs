@@ -1,0 +1,9 @@
+//! Tests of the lab that run scenarios side by side.
+
+mod agreement;
+mod capture;
+mod catalogue;
+mod every_scenario;
+mod ledger;
+mod run;
+mod taps;
