@@ -1,7 +1,7 @@
 //! Reading a ledger back that [`correlate_lab::write_csv`] has written.
 
 use core::str::FromStr;
-use correlate_lab::{Done, Entry, Protocol};
+use correlate_lab::{Done, Entry, Leg, Protocol};
 use correlate_proto::{Direction, Endpoint, FourTuple, TcpFlags};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -38,13 +38,17 @@ impl Fields<'_> {
         Ok(Endpoint { addr: address.ip(), port: address.port() })
     }
 
+    fn flags(&self, name: &'static str) -> Result<TcpFlags, &'static str> {
+        let digits = self.text(name)?.strip_prefix("0x").ok_or(name)?;
+        u16::from_str_radix(digits, 16).map(TcpFlags).map_err(|_| name)
+    }
+
     fn tuple(&self, src: &'static str, dst: &'static str) -> Result<FourTuple, &'static str> {
         Ok(FourTuple { src: self.endpoint(src)?, dst: self.endpoint(dst)? })
     }
 }
 
 fn entry(fields: &Fields<'_>) -> Result<Entry, &'static str> {
-    let flags = fields.text("flags")?.strip_prefix("0x").ok_or("flags")?;
     Ok(Entry {
         at_in_ns: fields.number("t_in_ns")?,
         at_out_ns: fields.optional("t_out_ns")?,
@@ -66,7 +70,7 @@ fn entry(fields: &Fields<'_>) -> Result<Entry, &'static str> {
         ip_len: fields.number("ip_len")?,
         seq: fields.number("seq")?,
         ack: fields.number("ack")?,
-        flags: TcpFlags(u16::from_str_radix(flags, 16).map_err(|_| "flags")?),
+        flags: fields.flags("flags")?,
         payload_len: fields.number("payload_len")?,
         gso_size: fields.number("gso_size")?,
         wire_segments: fields.number("wire_segments")?,
@@ -77,12 +81,24 @@ fn entry(fields: &Fields<'_>) -> Result<Entry, &'static str> {
         delay_ns: fields.number("delay_ns")?,
         seq_left: fields.number("seq_left")?,
         ack_left: fields.number("ack_left")?,
+        leg: match fields.text("leg")? {
+            "whole" => Leg::Whole,
+            "near" => Leg::Near,
+            "far" => Leg::Far,
+            _ => return Err("leg"),
+        },
+        ip_id_left: fields.optional("ip_id_left")?,
+        flags_left: fields.flags("flags_left")?,
+        payload_len_left: fields.number("payload_len_left")?,
+        tsval_left: fields.optional("tsval_left")?,
+        fragments: fields.number("fragments")?,
     })
 }
 
 fn done(word: &str) -> Option<Done> {
-    let all = [Done::Forward, Done::Rewrite, Done::Drop, Done::Duplicate, Done::Hold, Done::Inject];
-    all.into_iter().find(|done| done.word() == word)
+    let passed = [Done::Forward, Done::Rewrite, Done::Duplicate, Done::Hold, Done::Piece];
+    let others = [Done::Drop, Done::Inject, Done::Absorb];
+    passed.into_iter().chain(others).find(|done| done.word() == word)
 }
 
 #[cfg(test)]
@@ -120,6 +136,12 @@ mod tests {
             delay_ns: 5_000_000,
             seq_left: 3,
             ack_left: 4,
+            leg: Leg::Near,
+            ip_id_left: Some(8),
+            flags_left: TcpFlags(0x110),
+            payload_len_left: 700,
+            tsval_left: Some(9),
+            fragments: 2,
         };
         let mut both = vec![entry.clone(), entry];
         both[1].at_out_ns = Some(9);

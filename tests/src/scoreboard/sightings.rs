@@ -163,10 +163,10 @@ impl Arrivals {
             let entry = &ledger[index];
             let end = |end: Endpoint| (end.addr, end.port);
             let ends = (end(entry.left.src), end(entry.left.dst));
-            let (seq, ack, flags) = (entry.seq_left, entry.ack_left, entry.flags.0);
-            let leaving = Leaving { ends, seq, ack, flags, payload_len: entry.payload_len };
+            let (seq, ack, flags) = (entry.seq_left, entry.ack_left, entry.flags_left.0);
+            let leaving = Leaving { ends, seq, ack, flags, payload_len: entry.payload_len_left };
             arrivals.exact.entry(leaving).or_default().push_back(index);
-            if entry.payload_len > 0 {
+            if entry.payload_len_left > 0 {
                 arrivals.ranges.entry((ends, seq)).or_default().push_back(index);
             }
         }
@@ -191,7 +191,7 @@ impl Arrivals {
             };
             self.taken[index] = true;
             joined.push(index);
-            missing = missing.saturating_sub(ledger[index].payload_len);
+            missing = missing.saturating_sub(ledger[index].payload_len_left);
         }
         joined
     }
