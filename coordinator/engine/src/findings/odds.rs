@@ -23,10 +23,23 @@ const FILE_CREDIT: f64 = 1_000.0;
 /// than chance has it. One in twenty.
 const LOSSY: f64 = 3.0;
 
+/// A file of which nothing proves that it is whole may also be one that lacks a tenth of its packets: one in a hundred
+/// is, before acknowledgements vouch for packets that are in it.
+const CARELESS: f64 = 4.605;
+/// What each absent packet is worth then, ln 10, and each one vouched for, ln (1 / 0.9).
+const CARELESS_ABSENT: f64 = core::f64::consts::LN_10;
+const CARELESS_PRESENT: f64 = 0.105;
+
 /// What speaks against chance, in natural logarithms.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Odds {
-    value: f64,
+    /// Grounds that rest on no absence.
+    grounds: f64,
+    /// Absent packets, by each capture's own estimate of what it lacks.
+    absent: f64,
+    packets: f64,
+    /// Against the captures being careless ones; infinite where that is known.
+    careful: f64,
     /// The capture is known to lack packets, so that among many connections some must look so.
     lossy: bool,
 }
@@ -35,42 +48,65 @@ impl Odds {
     /// The odds against so many packets, each sent at a time of its own, being absent from `point`'s capture though
     /// they passed there.
     pub(crate) fn of_absence(point: &Point, packets: u64) -> Self {
-        Self { value: per_packet(point) * real(packets), lossy: point.is_suspect() }
+        let lossy = point.is_suspect();
+        let careful = match point.info.kind {
+            CaptureKind::File if !lossy => CARELESS + CARELESS_PRESENT * real(point.verifiable),
+            CaptureKind::File | CaptureKind::Live { .. } => f64::INFINITY,
+        };
+        let packets = real(packets);
+        Self { grounds: 0.0, absent: per_packet(point) * packets, packets, careful, lossy }
     }
 
     /// Odds that rest on no capture.
-    pub(crate) const fn of(value: f64) -> Self {
-        Self { value, lossy: false }
+    pub(crate) const fn of(grounds: f64) -> Self {
+        Self { grounds, absent: 0.0, packets: 0.0, careful: 0.0, lossy: false }
+    }
+
+    /// The odds against so many packets being lost on a path of which nothing is known: a path that loses one in ten
+    /// is as bad as paths are.
+    pub(crate) fn lost_on_the_way(packets: u64) -> Self {
+        Self::of(core::f64::consts::LN_10 * real(packets))
     }
 
     /// Odds that need no capture to be complete.
     pub(crate) const fn certain() -> Self {
-        Self { value: f64::INFINITY, lossy: false }
+        Self::of(f64::INFINITY)
     }
 
     /// Nothing speaks for it.
     pub(crate) const fn none() -> Self {
-        Self { value: f64::NEG_INFINITY, lossy: false }
+        Self::of(f64::NEG_INFINITY)
     }
 
     /// The better of two grounds for the same thing.
     pub(crate) fn better(self, other: Self) -> Self {
-        if self.value < other.value { other } else { self }
+        if self.value() < other.value() { other } else { self }
     }
 
     /// Both must have happened by chance.
     pub(crate) fn and(self, other: Self) -> Self {
-        Self { value: self.value + other.value, lossy: self.lossy || other.lossy }
+        Self {
+            grounds: self.grounds + other.grounds,
+            absent: self.absent + other.absent,
+            packets: self.packets + other.packets,
+            careful: self.careful.max(other.careful),
+            lossy: self.lossy || other.lossy,
+        }
     }
 
     /// Either may have happened by chance.
     pub(crate) fn or(self, other: Self) -> Self {
-        Self { value: self.value.min(other.value), lossy: self.lossy || other.lossy }
+        let weaker = if other.value() < self.value() { other } else { self };
+        Self { lossy: self.lossy || other.lossy, ..weaker }
     }
 
     /// With further grounds for it, or against it if negative.
     pub(crate) fn plus(self, grounds: f64) -> Self {
-        Self { value: self.value + grounds, ..self }
+        Self { grounds: self.grounds + grounds, ..self }
+    }
+
+    fn value(self) -> f64 {
+        self.grounds + self.absent.min(self.careful + CARELESS_ABSENT * self.packets)
     }
 
     /// The grade of `affected` like cases with these odds together, out of `all` that there were to choose from. In a
@@ -79,7 +115,7 @@ impl Odds {
     pub(crate) fn grade(self, affected: u64, all: u64) -> Confidence {
         let chosen = affected.min(all.saturating_sub(affected));
         let choice = if chosen > 0 { real(chosen) * ((real(all) / real(chosen)).ln() + 1.0) } else { 0.0 };
-        let value = if self.lossy { self.value - choice - LOSSY } else { self.value };
+        let value = if self.lossy { self.value() - choice - LOSSY } else { self.value() };
         GRADES.iter().find(|&&(least, _)| value > least).map_or(Confidence::Unconfirmed, |&(_, grade)| grade)
     }
 }
@@ -129,7 +165,15 @@ mod tests {
         assert_eq!(Odds::of_absence(&live, 1).grade(1, 1), Confidence::Strong);
         assert_eq!(Odds::of_absence(&file, 1).grade(1, 1), Confidence::Likely);
         assert_eq!(Odds::of_absence(&live, 2).grade(1, 1), Confidence::Proven);
-        assert_eq!(Odds::of_absence(&file, 3).grade(1, 1), Confidence::Proven);
+        assert_eq!(Odds::of_absence(&file, 2).grade(1, 1), Confidence::Strong);
+    }
+
+    #[test]
+    fn a_file_that_nothing_vouches_for_proves_little_by_three_absent_packets() {
+        let [bare, vouched] = [0, 100].map(|verifiable| point(CaptureKind::File, verifiable, 0));
+        assert_eq!(Odds::of_absence(&bare, 3).grade(1, 4), Confidence::Strong);
+        assert_eq!(Odds::of_absence(&vouched, 3).grade(1, 4), Confidence::Proven);
+        assert_eq!(Odds::of_absence(&bare, 5).grade(1, 4), Confidence::Proven);
     }
 
     #[test]

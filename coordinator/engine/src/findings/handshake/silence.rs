@@ -73,7 +73,10 @@ impl Handshake<'_> {
         }
         let at_most = if repeated { Confidence::Proven } else { Confidence::Strong };
         let mut odds = Odds::of_absence(self.view.point(responder), log.syn.count());
-        if !repeated && self.asking_again_was_due() {
+        if repeated {
+            // Every answer that this capture lacks was lost on the way as well, as the opener asked again.
+            odds = odds.and(Odds::lost_on_the_way(log.syn.count()));
+        } else if self.asking_again_was_due() {
             // Then the opener got an answer that neither capture has.
             odds = odds.and(Odds::of_absence(self.view.point(self.opener), 1));
         }
