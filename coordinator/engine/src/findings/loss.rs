@@ -10,7 +10,7 @@ use correlate_proto::Direction;
 use correlate_proto::report::{
     Code, Confidence, Details, Evidence, EvidenceEvent, Finding, LossCause, PathReport, ReportTime, Severity,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer lost segments than this are worth no more than a note.
 const LEAST_LOST: u64 = 3;
@@ -23,8 +23,9 @@ const ERROR_FROM: f64 = 0.01;
 /// least this.
 const LEAST_DIFFERENCE: f64 = 0.005;
 
-/// How many lost segments are shown.
+/// How many lost segments are shown, and connections listed.
 const SHOWN: usize = 6;
+const LISTED: usize = 100;
 
 /// What passed and what was lost in one direction between two capture points, over all connections.
 #[derive(Debug, Default, Clone)]
@@ -37,9 +38,11 @@ pub(crate) struct PathTotals {
     explained: u64,
     pub(crate) ambiguous: u64,
     connections: u64,
-    losing: Vec<u64>,
+    /// The first hundred: connections end in an order that depends on where epochs fall.
+    losing: BTreeSet<u64>,
     losing_count: u64,
-    evidence: Vec<(u64, i64, u32, u32)>,
+    /// The first few: when, packet, octets, and octets of the IP packet.
+    evidence: BTreeSet<(i64, u64, u32, u32)>,
     first_at: Option<i64>,
     last_at: Option<i64>,
 }
@@ -63,14 +66,16 @@ impl PathTotals {
         self.connections += 1;
         if tally.lost > explained.lost {
             self.losing_count += 1;
-            if self.losing.len() < 100 {
-                self.losing.push(connection.number);
+            self.losing.insert(connection.number);
+            if self.losing.len() > LISTED {
+                self.losing.pop_last();
             }
             for lost in &tally.lost_kept {
                 self.first_at = self.first_at.into_iter().chain([lost.at]).min();
                 self.last_at = self.last_at.max(Some(lost.at));
-                if self.evidence.len() < SHOWN {
-                    self.evidence.push((lost.packet, lost.at, lost.len, lost.ip_len));
+                self.evidence.insert((lost.at, lost.packet, lost.len, lost.ip_len));
+                if self.evidence.len() > SHOWN {
+                    self.evidence.pop_last();
                 }
             }
         }
@@ -258,7 +263,7 @@ fn finding(
     let mut evidence: Vec<Evidence> = totals
         .evidence
         .iter()
-        .map(|&(packet, at, len, ip_len)| Evidence {
+        .map(|&(at, packet, len, ip_len)| Evidence {
             capture_point: session.points[from].label.clone(),
             packet: Some(packet),
             at: Some(ReportTime(at)),

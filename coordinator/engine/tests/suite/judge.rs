@@ -33,6 +33,8 @@ pub(super) struct Judge {
     pub(super) batch: u64,
     /// Seed of what decides the sizes and the order of batches.
     pub(super) order: u64,
+    /// How often, per thousand times, the next batch is the server's: near 0 and 1000 one capture comes late.
+    pub(super) server_next: u64,
     pub(super) watermarks: bool,
     pub(super) announce: bool,
 }
@@ -49,6 +51,7 @@ impl Default for Judge {
             align: true,
             batch: 64,
             order: 1,
+            server_next: 500,
             watermarks: true,
             announce: false,
         }
@@ -95,7 +98,7 @@ impl Judge {
         let (mut done, mut ended) = ([0usize; 2], [false; 2]);
         let mut fates = Vec::new();
         while ended != [true; 2] {
-            let end = usize::from(rng.chance(500));
+            let end = usize::from(rng.chance(self.server_next));
             let records = &captures[end];
             let from = done[end];
             if from < records.len() {

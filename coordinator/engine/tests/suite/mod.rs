@@ -7,6 +7,7 @@ mod connections;
 mod garbage;
 mod handshakes;
 mod host;
+mod invariance;
 mod judge;
 mod losses;
 mod octets;
