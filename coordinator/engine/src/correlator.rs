@@ -137,6 +137,8 @@ impl Correlator {
         }
         self.session.finish_clocks();
         self.session.settle(Horizon::End);
+        self.session.bury_all();
+        self.session.resolve_fates();
         let fates = core::mem::take(&mut self.session.fates);
         (report::write(self.session), fates)
     }

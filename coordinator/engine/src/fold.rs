@@ -5,7 +5,7 @@
 
 use crate::connection::Connection;
 use crate::findings::{Symptom, judge, shared_size_limit, size_limit};
-use crate::flow::Flow;
+use crate::flow::{Flow, Unseen};
 use crate::point::Window;
 use crate::report::{Outcome, describe_connection};
 use crate::session::{Session, orphan_marks};
@@ -64,6 +64,13 @@ impl News {
     pub(crate) fn forget(&mut self, connection: u32) {
         self.watched.remove(&connection);
     }
+}
+
+/// How many proofs that packets are missing the two ends of a direction have in common.
+fn shared_gaps(near: &Unseen, far: &Unseen, shift: i64) -> u64 {
+    let counted = near.ranges().iter().filter(|gap| gap.counted);
+    let shared = counted.filter(|gap| far.overlap(gap.start - shift, gap.end - shift).is_some());
+    u64::try_from(shared.count()).unwrap_or(u64::MAX)
 }
 
 impl Session {
@@ -205,12 +212,7 @@ impl Session {
         for direction in Direction::BOTH {
             let shift = connection.hops.first().and_then(|hop| hop.shifts[direction.index()]).unwrap_or(0);
             let (near, far) = (client.half(direction), server.half(direction));
-            let shared = near
-                .missed
-                .iter()
-                .filter(|gap| far.missed_overlap(gap.start - shift, gap.end - shift).is_some())
-                .count();
-            let shared = u64::try_from(shared).unwrap_or(u64::MAX);
+            let shared = shared_gaps(&near.unseen, &far.unseen, shift);
             for flow in [client, server] {
                 let point = &mut self.points[flow.point];
                 point.missed = point.missed.saturating_sub(shared);

@@ -1,13 +1,13 @@
 //! Taking in one record: its flow, its place in the sequence space, its matches.
 
 use crate::connection::{
-    Changes, Connection, HandshakeLog, IcmpSeen, Offer, PacketRef, Remembered, RstSeen, SentState,
-    segment_size,
+    Connection, HandshakeLog, IcmpSeen, Offer, PacketRef, Remembered, RstSeen, SentState, segment_size,
 };
 use crate::flow::{Flow, FlowPair};
-use crate::matching::{Kind, Match, Piece, cut, wire_segments};
+use crate::matching::{Kind, Match, Novelty, Piece, cut, wire_segments};
 use crate::session::{Session, clock_of};
-use correlate_proto::{Direction, IcmpError, Record, Segment, TcpFlags, Timestamp};
+use crate::sink::{Copies, MatchSink, Trace};
+use correlate_proto::{Direction, IcmpError, Record, Segment, TcpFlags};
 
 /// How many pieces of a connection that only one end has seen wait for the other end. Pairing needs none of
 /// them; they wait so that the first packets are matched when the other end turns out to lag.
@@ -34,10 +34,7 @@ impl Session {
         let (pair, src_is_low) = FlowPair::of(&error.quoted);
         let position = self.points[point].position;
         let found = self.maps[point].find(&pair).and_then(|index| self.connections[index as usize].as_mut());
-        let Some(connection) = found else {
-            self.stray_icmp += 1;
-            return;
-        };
+        let Some(connection) = found else { return };
         let Some(flow) = connection.flows[position].as_ref() else { return };
         let quoted = flow.direction_of(usize::from(!src_is_low));
         let packet = PacketRef::of_icmp(point, error);
@@ -63,74 +60,121 @@ impl Session {
         }
         let Some(flow) = connection.flows[position].as_mut() else { return };
         let direction = flow.direction_of(src_half);
-        let missed_before = flow.halves[1 - src_half].missed_ranges;
-        let (start, repeats) = advance_flow(
+        let missed_before = flow.halves[1 - src_half].unseen.count;
+        let end = End { position, last: self.path_len - 1 };
+        let (start, novelty) = advance_flow(
             flow,
             src_half,
-            position,
+            end,
             segment,
             &mut connection.handshake[position],
             &mut connection.resets,
         );
         let mss = segment_size(flow, segment);
         flow.last = PacketRef::of(point, segment);
-        let missed = flow.halves[1 - src_half].missed_ranges;
+        let missed = flow.halves[1 - src_half].unseen.count;
         let state = &mut self.points[point];
         state.missed += missed - missed_before;
         if segment.payload_len > 0 {
             state.verifiable += u64::from(wire_segments(segment.payload_len, mss));
         }
-        let paired = connection.is_paired();
+        let packet = Entering { point, direction, start, novelty, mss };
         for hop in hops_of(connection.flows.len(), position) {
-            align_hop(connection, hop, direction);
-            let (up, down) = (connection.flows[hop].as_ref(), connection.flows[hop + 1].as_ref());
-            let ends = match (up, down) {
-                (Some(up), Some(down)) => Some((up.point, down.point)),
-                _ => None,
-            };
-            let clock = ends.map(|(up, down)| clock_of(&mut self.clocks, up, down));
-            let shift =
-                if position > hop { connection.hops[hop].shifts[direction.index()].unwrap_or(0) } else { 0 };
-            let state = &mut connection.hops[hop];
-            let (lane, tally) = (&mut state.lanes[direction.index()], &mut state.tallies[direction.index()]);
-            let changes = &mut state.changes[direction.index()];
-            let mut sink =
-                MatchSink { clock, direction, ends: ends.unwrap_or((point, point)), changes, special: None };
-            let sends = (direction == Direction::ClientToServer) == (position == hop);
-            let waiting = if sends { lane.sent.len() } else { lane.received.len() };
-            if !paired && waiting >= MAX_WAITING_UNPAIRED {
-                if sends {
-                    lane.sent.give_up(1);
-                } else {
-                    lane.received.give_up(1);
-                }
-                continue;
+            self.enter_hop(index, hop, &packet, segment);
+        }
+    }
+
+    /// Matches a packet that takes part in `hop`.
+    fn enter_hop(&mut self, index: u32, hop: usize, packet: &Entering, segment: &Segment) {
+        let Some(connection) = self.connections[index as usize].as_deref_mut() else { return };
+        let (direction, paired) = (packet.direction, connection.is_paired());
+        align_hop(connection, hop, direction);
+        let is_downstream = self.points[packet.point].position > hop;
+        let both = connection.flows[hop].as_ref().zip(connection.flows[hop + 1].as_ref());
+        let state = &mut connection.hops[hop];
+        let offset = state.shifts[direction.index()].unwrap_or(0);
+        let shift = if is_downstream { offset } else { 0 };
+        let points = both.map(|(up, down)| [up.point, down.point]);
+        let ids = points.map(|points| points.map(|point| self.points[point].info.id));
+        let mut sink = MatchSink {
+            clock: points.map(|[up, down]| clock_of(&mut self.clocks, up, down)),
+            copies: both.map(|(up, down)| Copies::new(up, down, direction, offset)),
+            direction,
+            points: points.unwrap_or([packet.point; 2]),
+            changes: &mut state.changes[direction.index()],
+            special: None,
+            traced: ids
+                .filter(|_| self.config.trace_fates)
+                .map(|ids| Trace::new(&mut self.fates, ids, direction)),
+        };
+        let (lane, tally) = (&mut state.lanes[direction.index()], &mut state.tallies[direction.index()]);
+        let sends = (direction == Direction::ClientToServer) != is_downstream;
+        let side = if sends { &mut lane.sent } else { &mut lane.received };
+        if !paired && side.len() >= MAX_WAITING_UNPAIRED {
+            side.give_up(1);
+            return;
+        }
+        let twins = &mut self.points[packet.point].twins;
+        let (start, novelty) = (packet.start + shift, packet.novelty.shifted(shift));
+        cut(segment, start, segment.at.as_ns(), novelty, packet.mss, |piece: Piece| {
+            if sends {
+                lane.send(piece, |found: Match| sink.take(&found, tally));
+                return;
             }
-            cut(segment, start + shift, segment.at.as_ns(), repeats, mss, |piece: Piece| {
-                let on_match = |found: Match| sink.take(&found, tally);
-                if sends { lane.send(piece, on_match) } else { lane.receive(piece, on_match) }
-            });
-            match sink.special {
-                Some((Kind::Rst, sent, received)) => mark_reset(connection, direction, sent, received),
-                Some((_, sent, received)) => compare_offers(connection, hop, direction, sent, received),
-                None => {}
+            let twin = twins.note(index, &piece);
+            lane.receive(piece, |found: Match| sink.take(&found, tally));
+            if twin {
+                tally.note_twin(lane.received.last_number());
             }
+        });
+        match sink.special {
+            Some((Kind::Rst, sent, received)) => mark_reset(connection, direction, sent, received),
+            Some((_, sent, received)) => compare_offers(connection, hop, direction, sent, received),
+            None => {}
+        }
+    }
+}
+
+/// A packet that its flow has taken in.
+struct Entering {
+    point: usize,
+    direction: Direction,
+    start: i64,
+    novelty: Novelty,
+    mss: Option<u32>,
+}
+
+/// Where on the path a packet is captured.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    position: usize,
+    /// The server's end.
+    last: usize,
+}
+
+impl End {
+    /// Whether the host of this end sends what travels in `direction`.
+    const fn sends(self, direction: Direction) -> bool {
+        match direction {
+            Direction::ClientToServer => self.position == 0,
+            Direction::ServerToClient => self.position == self.last,
         }
     }
 }
 
 /// Enters a packet in its flow: sequence space, acknowledgement, handshake and resets. Gives its offset and
-/// whether it repeats octets, and only such.
+/// what of it is new.
 fn advance_flow(
     flow: &mut Flow,
     src_half: usize,
-    position: usize,
+    end: End,
     segment: &Segment,
     log: &mut HandshakeLog,
     resets: &mut Remembered<RstSeen>,
-) -> (i64, (bool, bool)) {
+) -> (i64, Novelty) {
     let at = PacketRef::of(flow.point, segment);
     let direction = flow.direction_of(src_half);
+    let (position, sent) = (end.position, end.sends(direction));
     if segment.flags.has(TcpFlags::RST) {
         let start = flow.halves[src_half].peek(segment.seq);
         let seen = describe_reset(flow, src_half, position, segment, direction);
@@ -142,8 +186,8 @@ fn advance_flow(
             log.rejected = true;
         }
         let start = start.unwrap_or_else(|| i64::from(segment.seq.0));
-        flow.halves[src_half].take(segment, start, at, 1);
-        return (start, (false, false));
+        let novelty = flow.halves[src_half].take(segment, start, at, 1, sent);
+        return (start, novelty);
     }
     if flow.opener.is_none() {
         if segment.flags.is_syn() {
@@ -158,9 +202,10 @@ fn advance_flow(
         |size| segment.payload_len.div_ceil(u32::from(size.get())).max(1),
     );
     let start = flow.halves[src_half].offset(segment.seq);
-    let repeats = flow.halves[src_half].take(segment, start, at, wire);
-    flow.halves[1 - src_half].take_ack(segment, segment.at.as_ns());
-    (start, repeats)
+    let novelty = flow.halves[src_half].take(segment, start, at, wire, sent);
+    // Whoever sends this packet receives the other direction.
+    flow.halves[1 - src_half].take_ack(segment, segment.at.as_ns(), sent);
+    (start, novelty)
 }
 
 fn log_handshake(flow: &Flow, src_half: usize, segment: &Segment, at: PacketRef, log: &mut HandshakeLog) {
@@ -263,37 +308,5 @@ fn align_hop(connection: &mut Connection, hop: usize, direction: Direction) {
     match direction {
         Direction::ClientToServer => lane.received.shift(shift),
         Direction::ServerToClient => lane.sent.shift(shift),
-    }
-}
-
-/// Enters matches in the tally, the clock and what changed on the way.
-struct MatchSink<'a> {
-    clock: Option<&'a mut crate::clock::PairClock>,
-    direction: Direction,
-    /// The upstream and the downstream capture point.
-    ends: (usize, usize),
-    changes: &'a mut Changes,
-    /// A packet that findings speak of by itself was matched: its kind and its numbers at sender and receiver.
-    special: Option<(Kind, u64, u64)>,
-}
-
-impl MatchSink<'_> {
-    fn take(&mut self, found: &Match, tally: &mut crate::connection::Tally) {
-        tally.deliver(&found.sent, &found.received);
-        if matches!(found.sent.kind, Kind::Rst | Kind::Syn | Kind::SynAck) {
-            self.special = Some((found.sent.kind, found.sent.packet, found.received.packet));
-        }
-        let (up, down) = self.ends;
-        let (sent, received) = (Timestamp::from_ns(found.sent.at), Timestamp::from_ns(found.received.at));
-        if self.direction == Direction::ClientToServer {
-            self.changes.compare(found, (up, down));
-        } else {
-            self.changes.compare(found, (down, up));
-        }
-        match (&mut self.clock, found.certain, self.direction) {
-            (Some(clock), true, Direction::ClientToServer) => clock.forward(sent, received),
-            (Some(clock), true, Direction::ServerToClient) => clock.reverse(sent, received),
-            _ => {}
-        }
     }
 }

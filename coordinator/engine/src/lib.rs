@@ -21,7 +21,9 @@ mod report;
 pub mod rough;
 mod session;
 mod sightings;
+mod sink;
 mod stats;
+mod twins;
 
 pub use config::Config;
 pub use correlator::{Correlator, Event, Progress};

@@ -2,6 +2,7 @@
 
 use crate::readings::Readings;
 use crate::sightings::Sightings;
+use crate::twins::Twins;
 use correlate_proto::{CaptureKind, CapturePoint, HostCounters, PointStats, Role};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -33,12 +34,16 @@ pub(crate) struct Point {
     pub(crate) verifiable: u64,
     /// Packets proven to have passed though the capture lacks them, while the other end has them.
     pub(crate) missed: u64,
+    /// Of those, packets that were found one by one: the other end's capture has them.
+    pub(crate) identified: u64,
     /// Octet ranges that neither end's capture has though they were acknowledged.
     pub(crate) missed_by_all: u64,
     /// What the host's counters show, as far as the session has come.
     readings: Readings,
     /// Where one packet may be seen more than once.
     pub(crate) sightings: Sightings,
+    /// The newest packets that arrived here.
+    pub(crate) twins: Twins,
 }
 
 /// Which stretch of time a question is about, by the asked point's own clock, in nanoseconds.
@@ -66,9 +71,11 @@ impl Point {
             span: None,
             verifiable: 0,
             missed: 0,
+            identified: 0,
             missed_by_all: 0,
             readings: Readings::default(),
             sightings,
+            twins: Twins::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::Config;
 use crate::clock::{ClockInput, PairClock};
 use crate::connection::Connection;
-use crate::fate::FateRecord;
+use crate::fate::{FateRecord, Pending};
 use crate::findings::{PathTotals, SizeLimit, Symptoms};
 use crate::flow::{Flow, FlowMap, FlowPair};
 use crate::fold::{Ended, News};
@@ -60,10 +60,10 @@ pub(crate) struct Session {
     pub(crate) records: u64,
     /// Packets of connections that there was no room for.
     pub(crate) no_room: u64,
-    /// ICMP errors that quote a connection nobody saw.
-    pub(crate) stray_icmp: u64,
     /// Fates to be handed out, if they are asked for.
     pub(crate) fates: Vec<FateRecord>,
+    /// Those that depend on what is still to be learnt about the captures.
+    pub(crate) pending_fates: Vec<Pending>,
 }
 
 impl Session {
@@ -98,8 +98,8 @@ impl Session {
             opened: 0,
             records: 0,
             no_room: 0,
-            stray_icmp: 0,
             fates: Vec::new(),
+            pending_fates: Vec::new(),
         }
     }
 

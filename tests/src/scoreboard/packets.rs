@@ -64,7 +64,7 @@ impl Class {
             (Fate::Duplicated, true) => Some(Self::DuplicatedBare),
             (Fate::MissedByReceiver | Fate::MissedBySender, false) => Some(Self::Missed),
             (Fate::MissedByReceiver | Fate::MissedBySender, true) => Some(Self::MissedBare),
-            (Fate::Uncovered | Fate::Ambiguous, _) => None,
+            (Fate::Reordered | Fate::Spurious | Fate::Uncovered | Fate::Ambiguous, _) => None,
         }
     }
 }
@@ -144,7 +144,9 @@ pub fn compare(shown: &Shown<'_>, fates: &[FateRecord]) -> Compared {
     }
     let mut said: BTreeMap<(Class, Spot), u64> = BTreeMap::new();
     let mut open: BTreeMap<Spot, u64> = BTreeMap::new();
-    for fate in fates {
+    // The order of arrival is compared by connection.
+    let of_order = |fate: &&FateRecord| matches!(fate.fate, Fate::Reordered | Fate::Spurious);
+    for fate in fates.iter().filter(|fate| !of_order(fate)) {
         let Some(spot) = original_spot(shown, fate) else { continue };
         let wire = u64::from(fate.wire);
         match Class::of(fate.fate, is_bare(shown, spot)) {

@@ -1,26 +1,15 @@
 //! One direction of a flow at one capture point.
 
 use super::seen::Seen;
+use super::unseen::{Again, Missed, Unseen};
 use crate::connection::PacketRef;
+use crate::matching::Novelty;
 use correlate_proto::{Segment, SeqNum, TcpFlags, Unwrapper};
-
-/// How many ranges proven to be missing from a capture are remembered per direction; beyond it the oldest are
-/// merged into one with their successor, which keeps their octets excused.
-const MAX_MISSED: usize = 512;
 
 /// How long after its first packet a flow that was already open when the capture began may acknowledge octets
 /// that arrived before the capture did, without that telling against the capture. Two round trips of any
 /// earthly path.
 const WARM_UP_NS: i64 = 500_000_000;
-
-/// Octets that an acknowledgement proves to have passed this capture point though the capture lacks them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Missed {
-    pub(crate) start: i64,
-    pub(crate) end: i64,
-    /// When the acknowledgement was seen, by this point's clock.
-    pub(crate) acked_at: i64,
-}
 
 /// An acknowledgement further ahead of all octets seen than any window allows (RFC 7323 §2.3: 1 GiB) is no
 /// evidence of anything but a broken or forged header.
@@ -35,11 +24,11 @@ pub(crate) struct Half {
     /// Initial sequence number, if the SYN was seen.
     pub(crate) isn: Option<SeqNum>,
     pub(crate) seen: Seen,
-    pub(crate) missed: Vec<Missed>,
-    /// Packets proven to be missing from this capture.
-    pub(crate) missed_ranges: u64,
+    pub(crate) unseen: Unseen,
     /// Highest octet acknowledged by the other direction, as seen here.
     pub(crate) acked: Option<i64>,
+    /// When it was.
+    acked_at: i64,
     /// Distinct octets of payload seen.
     pub(crate) payload_bytes: u64,
     /// End of the highest octet seen.
@@ -86,22 +75,51 @@ impl Half {
         }
     }
 
-    /// Takes in a packet of this direction; `start` is its offset. Gives whether it repeats
-    /// octets sent before, and whether it has none that is new.
+    /// Takes in a packet of this direction; `start` is its offset, `sent` whether the host of this capture point
+    /// sent it. Gives what of it is new.
     pub(crate) fn take(
         &mut self,
         segment: &Segment,
         start: i64,
         at: PacketRef,
         wire_segments: u32,
-    ) -> (bool, bool) {
-        let end = start + i64::from(segment.seq_len());
+        sent: bool,
+    ) -> Novelty {
         self.first_at.get_or_insert(at.at);
         self.last = Some(at);
         self.wire_segments += u64::from(wire_segments);
         if segment.flags.has(TcpFlags::RST) {
-            return (false, false);
+            return Novelty::NOTHING;
         }
+        self.note_header(segment, at, wire_segments, sent);
+        let end = start + i64::from(segment.seq_len());
+        if end == start || self.is_probe(segment, end) {
+            return Novelty::NOTHING;
+        }
+        let fresh = self.seen.fresh(start, end);
+        let repeats = fresh.is_none() || self.highest_end.is_some_and(|highest| start < highest);
+        if repeats {
+            self.retransmitted += u64::from(wire_segments);
+        }
+        if repeats {
+            let acknowledged = self.acked.is_some_and(|acked| acked >= end);
+            self.unseen.note_again(Again {
+                start,
+                end,
+                at: at.at,
+                known: fresh.is_none(),
+                tail: self.highest_end.is_none_or(|highest| end >= highest),
+                acknowledged_for: acknowledged.then(|| at.at - self.acked_at),
+            });
+        }
+        let overhead = end - start - i64::from(segment.payload_len);
+        let new = self.seen.insert(start, end);
+        self.payload_bytes += u64::try_from(new - overhead.min(new)).unwrap_or(0);
+        self.highest_end = Some(self.highest_end.map_or(end, |highest| highest.max(end)));
+        Novelty { repeats, fresh }
+    }
+
+    fn note_header(&mut self, segment: &Segment, at: PacketRef, wire_segments: u32, sent: bool) {
         self.ttl = Some(segment.ip.ttl);
         self.last_ip_id = segment.ip.id;
         if segment.flags.has(TcpFlags::SYN) {
@@ -113,23 +131,26 @@ impl Half {
         if segment.flags.has(TcpFlags::FIN) && self.fin.is_none() {
             self.fin = Some(at);
         }
-        let repeats = end > start && self.highest_end.is_some_and(|highest| start < highest);
-        if repeats {
-            self.retransmitted += u64::from(wire_segments);
+        if let Some((value, _)) = segment.options.timestamps {
+            self.unseen.note_stamp(value);
         }
-        let mut known = false;
-        if end > start {
-            let overhead = end - start - i64::from(segment.payload_len);
-            let new = self.seen.insert(start, end);
-            known = new == 0;
-            self.payload_bytes += u64::try_from(new - overhead.min(new)).unwrap_or(0);
-            self.highest_end = Some(self.highest_end.map_or(end, |highest| highest.max(end)));
+        if let (Some(id), true) = (segment.ip.id, sent) {
+            self.unseen.note_id(id, wire_segments, at.at);
         }
-        (repeats, known)
     }
 
-    /// Takes in the acknowledgement that `segment`, a packet of the other direction, carries for this one.
-    pub(crate) fn take_ack(&mut self, segment: &Segment, at: i64) {
+    /// Whether `segment`, which ends at `end`, is a keep-alive or a window probe: one octet that was acknowledged long
+    /// ago (RFC 9293 §3.8.4). It is sent again on purpose.
+    fn is_probe(&self, segment: &Segment, end: i64) -> bool {
+        segment.seq_len() == 1
+            && segment.payload_len == 1
+            && self.highest_end == Some(end)
+            && self.acked.is_some_and(|acked| acked >= end)
+    }
+
+    /// Takes in the acknowledgement that `segment`, a packet of the other direction, carries for this one; `received`
+    /// tells whether the host of this capture point is the one that acknowledges.
+    pub(crate) fn take_ack(&mut self, segment: &Segment, at: i64, received: bool) {
         if !segment.flags.has(TcpFlags::ACK) || segment.flags.has(TcpFlags::RST) {
             return;
         }
@@ -142,16 +163,41 @@ impl Half {
         }
         self.prove_seen(i64::MIN, ack, at);
         if self.acked.is_none_or(|acked| acked < ack) {
-            self.acked = Some(ack);
+            (self.acked, self.acked_at) = (Some(ack), at);
         }
-        for &(left, right) in segment.options.sack.as_slice() {
-            if let (Some(left), Some(right)) = (self.peek(left), self.peek(right))
-                && left < right
-                && left >= ack
-            {
+        if let Some((_, echo)) = segment.options.timestamps {
+            self.unseen.take_echo(echo);
+        }
+        self.take_sack(segment, ack, at, received);
+    }
+
+    fn take_sack(&mut self, segment: &Segment, ack: i64, at: i64, received: bool) {
+        let blocks = segment.options.sack.as_slice();
+        for (place, &(left, right)) in blocks.iter().enumerate() {
+            let (Some(left), Some(right)) = (self.peek(left), self.peek(right)) else { continue };
+            let around = blocks.get(1).and_then(|&(left, right)| self.peek(left).zip(self.peek(right)));
+            let within = around.is_some_and(|(from, to)| from <= left && right <= to);
+            if left >= right {
+                continue;
+            }
+            // The first block reports what came twice if it lies below the acknowledgement or in the second block
+            // (RFC 2883 §4).
+            if place == 0 && (right <= ack || within) {
+                if received {
+                    self.unseen.take_duplicate_sack(left, right, at);
+                } else {
+                    self.unseen.note_duplicate_sack(left, right);
+                }
+            }
+            if left >= ack {
                 self.prove_seen(left, right, at);
             }
         }
+    }
+
+    /// Whether what this capture lacks at `at` may have passed before it began.
+    fn is_warming_up(&self, at: i64) -> bool {
+        self.isn.is_none() && self.first_at.is_none_or(|first| at - first < WARM_UP_NS)
     }
 
     /// An acknowledgement seen at `at` proves that `[start, end)` was received: whatever of it is not in the
@@ -163,28 +209,11 @@ impl Half {
         if self.highest_end.is_some_and(|highest| end - highest > MAX_UNSEEN) {
             return;
         }
-        let excused = self.isn.is_none() && self.first_at.is_none_or(|first| at - first < WARM_UP_NS);
+        let excused = self.is_warming_up(at);
         let gaps: Vec<_> = self.seen.gaps(start, end).collect();
-        for (from, to) in gaps {
-            self.seen.insert(from, to);
-            self.missed_ranges += u64::from(!excused);
-            self.note_missed(Missed { start: from, end: to, acked_at: at });
+        for (start, end) in gaps {
+            self.seen.insert(start, end);
+            self.unseen.add(Missed { start, end, by: at, counted: !excused });
         }
-    }
-
-    fn note_missed(&mut self, missed: Missed) {
-        if self.missed.len() >= MAX_MISSED {
-            let oldest = self.missed.remove(0);
-            if let Some(next) = self.missed.first_mut() {
-                next.start = next.start.min(oldest.start);
-                next.end = next.end.max(oldest.end);
-            }
-        }
-        self.missed.push(missed);
-    }
-
-    /// The missed range that overlaps `[start, end)`, if there is one.
-    pub(crate) fn missed_overlap(&self, start: i64, end: i64) -> Option<Missed> {
-        self.missed.iter().copied().find(|missed| missed.start < end && start < missed.end)
     }
 }

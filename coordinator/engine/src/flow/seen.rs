@@ -80,6 +80,13 @@ impl Seen {
         })
     }
 
+    /// From the first to behind the last octet of `[start, end)` that is not seen; `None` if all are.
+    pub(crate) fn fresh(&self, start: i64, end: i64) -> Option<(i64, i64)> {
+        let mut gaps = self.gaps(start, end);
+        let first = gaps.next()?;
+        Some((first.0, gaps.last().map_or(first.1, |last| last.1)))
+    }
+
     fn add_island(&mut self, mut start: i64, mut end: i64) {
         let first = self.islands.partition_point(|&(_, to)| to < start);
         let last = self.islands.partition_point(|&(from, _)| from <= end);

@@ -8,7 +8,7 @@ mod piece;
 mod side;
 mod sum;
 
-pub(crate) use lane::{Lane, Match};
-pub(crate) use piece::{Kind, Piece, cut, wire_segments};
-use side::Side;
+pub(crate) use lane::{IdTrust, Lane, Match};
+pub(crate) use piece::{Kind, Novelty, Piece, cut, wire_segments};
+pub(crate) use side::Side;
 pub(crate) use sum::PayloadSum;

@@ -33,7 +33,7 @@ pub(crate) struct Piece {
     pub(crate) kind: Kind,
     /// Sent, or received, again: lower octets of the direction had been seen before it.
     pub(crate) repeats: bool,
-    /// Every octet of its packet had been seen before it.
+    /// Each of its octets had been seen before it, and it is no probe.
     pub(crate) known: bool,
     /// Capture time by the capture point's own clock.
     pub(crate) at: i64,
@@ -65,6 +65,33 @@ impl Piece {
     }
 }
 
+/// What of a packet its capture point had not seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Novelty {
+    /// Lower octets of the direction had been seen before it.
+    pub(crate) repeats: bool,
+    /// From the first to behind the last octet that is new; `None` if none is.
+    pub(crate) fresh: Option<(i64, i64)>,
+}
+
+impl Novelty {
+    /// Of a packet that carries no octet, or none that matters.
+    pub(crate) const NOTHING: Self = Self { repeats: false, fresh: None };
+
+    /// Whether the part `[start, end)` brought nothing new.
+    const fn knows(self, start: i64, end: i64) -> bool {
+        match self.fresh {
+            None => self.repeats,
+            Some((from, to)) => end <= from || to <= start,
+        }
+    }
+
+    /// The same with every offset moved by `shift`.
+    pub(crate) fn shifted(self, shift: i64) -> Self {
+        Self { fresh: self.fresh.map(|(from, to)| (from + shift, to + shift)), ..self }
+    }
+}
+
 /// Cuts a captured packet into wire segments and hands each to `each`. Where the segment size of a super-packet
 /// is unknown it stays whole, and matching cuts it at the borders that the other end shows.
 ///
@@ -74,7 +101,7 @@ pub(crate) fn cut(
     segment: &Segment,
     start: i64,
     at: i64,
-    (repeats, known): (bool, bool),
+    novelty: Novelty,
     mss: Option<u32>,
     mut each: impl FnMut(Piece),
 ) {
@@ -84,8 +111,8 @@ pub(crate) fn cut(
         start,
         len,
         kind,
-        repeats,
-        known,
+        repeats: novelty.repeats,
+        known: novelty.knows(start, start + i64::from(len)),
         at,
         packet: segment.packet,
         serial: 0,
@@ -107,9 +134,12 @@ pub(crate) fn cut(
             while done < payload {
                 let octets = size.min(payload - done);
                 let last = done + octets == payload;
+                let from = start + i64::from(done);
+                let share = if last { len - done } else { octets };
                 each(Piece {
-                    start: start + i64::from(done),
-                    len: if last { len - done } else { octets },
+                    start: from,
+                    len: share,
+                    known: novelty.knows(from, from + i64::from(share)),
                     ip_id: segment.ip.id.map(|id| id.wrapping_add(index)),
                     ip_len: headers + octets,
                     ..whole

@@ -41,6 +41,11 @@ impl Side {
         piece.serial = self.serial;
     }
 
+    /// The number that was given last.
+    pub(crate) const fn last_number(&self) -> u64 {
+        self.serial
+    }
+
     /// Lets `piece` wait.
     pub(crate) fn wait(&mut self, piece: Piece) {
         self.make_room(&piece);

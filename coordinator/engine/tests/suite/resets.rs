@@ -73,7 +73,8 @@ struct Clumsy {
 /// Forges a RST of `sender` toward the other end.
 fn forge(sim: &mut Sim, talk: &mut Talk, sender: Direction, clumsy: Clumsy) {
     let next = talk.stacks[sender.index()].next;
-    let forged = talk.packet(sender, RST, next, 0);
+    // The forger does not make the host count its packets on.
+    let forged = talk.clone().packet(sender, RST, next, 0);
     let mut ip = forged.ip;
     ip.ttl = if clumsy.ttl { 255 } else { forged.ip.ttl - 3 };
     if !clumsy.copies_id {

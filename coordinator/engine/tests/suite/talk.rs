@@ -93,7 +93,7 @@ impl Talk {
             stack.ip_id = stack.ip_id.wrapping_add(1);
         }
         let ms = u32::try_from((now / MS).rem_euclid(1 << 32)).unwrap();
-        let stamps = self.stamps.then(|| (stack.stamp.wrapping_add(ms), stack.echo));
+        let stamps = self.stamps.then(|| (stack.stamp.wrapping_add(ms), stack.echo(now)));
         let headers = if v6 { 40 } else { 20 } + 20 + if self.stamps { 12 } else { 0 };
         Segment {
             packet: 0,
@@ -158,7 +158,7 @@ impl Talk {
         if offset <= peer.received {
             peer.received = peer.received.max(end);
             if let Some((value, _)) = packet.options.timestamps {
-                peer.echo = value;
+                peer.take_stamp(arrival, value);
             }
         }
         Some(arrival)
@@ -251,7 +251,7 @@ impl Talk {
             self.stacks[receiver.index()].received = hole.unwrap_or(*top);
             let next = self.stacks[receiver.index()].next;
             let mut packet = self.packet(receiver, ACK, next, 0);
-            if hole.is_some() {
+            if hole.is_some_and(|hole| hole < offset) {
                 packet
                     .options
                     .sack

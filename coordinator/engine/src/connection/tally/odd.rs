@@ -1,0 +1,121 @@
+//! Segments that arrived otherwise than once and in order.
+
+use super::Tally;
+use super::order::{Arrival, Late};
+use crate::matching::{Kind, Piece};
+
+/// How many retransmissions in vain are remembered with what led to them; further ones are counted without a cause.
+const MAX_VAIN: usize = 64;
+
+/// How many examples are remembered of each oddity.
+const MAX_EXAMPLES: usize = 3;
+
+/// A segment that was sent again though all of its octets had arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vain {
+    /// For how long its last octet had been acknowledged when this copy arrived; `None` if it had not been.
+    pub(crate) acknowledged_for: Option<i64>,
+    /// An earlier copy was overtaken on the path.
+    pub(crate) late: bool,
+    /// It repeats the end of what had been sent, as a tail-loss probe does (RFC 8985 §7).
+    pub(crate) tail: bool,
+}
+
+/// What is odd about an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Oddity {
+    /// It was overtaken.
+    Reordered,
+    /// It came a second time.
+    Duplicated,
+    /// It brought nothing that had not arrived.
+    Spurious,
+}
+
+/// An odd arrival, for evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Example {
+    pub(crate) oddity: Oddity,
+    /// Packet number and time where it was sent; `None` if that is another packet's.
+    pub(crate) sent: Option<(u64, i64)>,
+    /// The same where it arrived.
+    pub(crate) received: (u64, i64),
+    pub(crate) len: u32,
+    pub(crate) ip_len: u32,
+}
+
+/// How a retransmission came about, as both ends' captures know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Circumstances {
+    /// See [`Vain::acknowledged_for`].
+    pub(crate) acknowledged_for: Option<i64>,
+    /// See [`Vain::tail`].
+    pub(crate) tail: bool,
+}
+
+/// What of an arrival has to be told beside that it arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Told {
+    pub(crate) late: Late,
+    pub(crate) spurious: bool,
+}
+
+impl Tally {
+    /// Enters the place of a match in the order of its direction, and whether it brought anything.
+    pub(super) fn note_odd(
+        &mut self,
+        sent: &Piece,
+        received: &Piece,
+        circumstances: Circumstances,
+        singly: bool,
+    ) -> Told {
+        let arrival = Arrival {
+            sent: sent.serial,
+            arrived: received.serial,
+            packet: received.packet,
+            octets: (sent.start, sent.end()),
+        };
+        let late = self.order.note(arrival, singly);
+        if late.count > 0 {
+            let own = late.packet == received.packet;
+            self.reordered += if own { u64::from(sent.wire) } else { late.count };
+            if own {
+                self.keep(Oddity::Reordered, Some(sent), received);
+            }
+        }
+        let spurious = received.kind == Kind::Data && received.repeats && received.known;
+        if spurious {
+            self.spurious += u64::from(sent.wire);
+            if self.vain.len() < MAX_VAIN {
+                let late = self.order.was_late(sent.start, sent.end());
+                let Circumstances { acknowledged_for, tail } = circumstances;
+                self.vain.push(Vain { acknowledged_for, late, tail });
+            }
+            self.keep(Oddity::Spurious, Some(sent), received);
+        }
+        Told { late, spurious }
+    }
+
+    /// Counts a segment that arrived once more than it was sent. `certain` if no capture can be to blame for that.
+    pub(crate) fn duplicate(&mut self, received: &Piece, certain: bool) {
+        let wire = u64::from(received.wire);
+        if certain {
+            self.duplicated += wire;
+        } else {
+            self.duplicated_or_missed += wire;
+        }
+        self.keep(Oddity::Duplicated, None, received);
+    }
+
+    fn keep(&mut self, oddity: Oddity, sent: Option<&Piece>, received: &Piece) {
+        if self.examples.iter().filter(|example| example.oddity == oddity).count() < MAX_EXAMPLES {
+            self.examples.push(Example {
+                oddity,
+                sent: sent.map(|sent| (sent.packet, sent.at)),
+                received: (received.packet, received.at),
+                len: received.len,
+                ip_len: received.ip_len,
+            });
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What became of a segment that arrived and was not seen leaving.
+
+use super::ends::Ends;
+use super::settle::Proofs;
+use super::{Fate, Judged};
+use crate::connection::Tally;
+use crate::matching::{IdTrust, Kind, Lane, Piece};
+
+impl Ends<'_> {
+    /// Judges `piece`.
+    pub(super) fn judge_received(
+        &self,
+        piece: &Piece,
+        lane: &Lane,
+        tally: &mut Tally,
+        proofs: &mut Proofs,
+    ) -> Judged {
+        if piece.kind == Kind::Data && tally.take_back(piece) {
+            // It was given up too early and did arrive.
+            return Judged::surely(Fate::Ambiguous);
+        }
+        let carries = matches!(piece.kind, Kind::Data | Kind::Ack);
+        let twin = carries && tally.is_twin(piece.serial);
+        // No stack uses an IP ID twice within a moment.
+        if twin && lane.ids != IdTrust::Ignored && piece.ip_id.is_some_and(|id| id != 0) {
+            tally.duplicate(piece, true);
+            return Judged::surely(Fate::Duplicated);
+        }
+        let departure = self.departure(piece);
+        if !self.sending().covers(departure) {
+            return Judged::surely(Fate::Uncovered);
+        }
+        if lane.sent.given_up() + lane.received.given_up() > 0 {
+            tally.ambiguous += u64::from(piece.wire);
+            return Judged::surely(Fate::Ambiguous);
+        }
+        let (half, start, end) = self.at_sender(piece);
+        let acknowledged = piece.kind == Kind::Data && half.unseen.overlap(start, end).is_some();
+        let skipped = || piece.ip_id.is_some_and(|id| half.unseen.skipped(id, departure.from, departure.to));
+        let echoed = || piece.tsval.is_some_and(|value| half.unseen.was_echoed(value));
+        if acknowledged || skipped() || (!twin && echoed()) {
+            proofs.missed_by_sender(piece, !acknowledged);
+            return Judged::surely(Fate::MissedBySender);
+        }
+        if twin || (piece.kind == Kind::Data && piece.known) {
+            tally.duplicate(piece, false);
+            return Judged::unless_suspect(Fate::Duplicated, self.sender.point, Fate::Ambiguous);
+        }
+        if !carries {
+            return Judged::surely(Fate::Ambiguous);
+        }
+        tally.ambiguous += u64::from(piece.kind == Kind::Data) * u64::from(piece.wire);
+        Judged::unless_suspect(Fate::Ambiguous, self.sender.point, Fate::MissedBySender)
+    }
+}

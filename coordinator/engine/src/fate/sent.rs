@@ -1,0 +1,102 @@
+//! What became of a segment that was sent and not seen arriving.
+
+use super::due::Due;
+use super::ends::Ends;
+use super::settle::Proofs;
+use super::{Fate, Judged};
+use crate::connection::Tally;
+use crate::matching::{Kind, Lane, Piece};
+use crate::point::Window;
+
+/// A segment is overtaken when so many later ones arrived, and one of them was sent well after it.
+const OVERTAKEN_BY: u64 = 3;
+
+/// Why a segment is known to have arrived though the capture lacks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrived {
+    /// The capture was found to lack it when its acknowledgement or its echo was taken in.
+    Known,
+    /// It shows only now.
+    FoundOut,
+}
+
+impl Ends<'_> {
+    /// Judges the piece at `place`.
+    pub(super) fn judge_sent(
+        &self,
+        due: &Due,
+        (place, piece): (usize, &Piece),
+        lane: &Lane,
+        tally: &mut Tally,
+        proofs: &mut Proofs,
+    ) -> Judged {
+        let (earliest, latest) = self.arrival(piece);
+        let in_cover =
+            self.receiving().covers(Window { from: earliest, to: latest.saturating_add(self.slack) });
+        if !in_cover && !self.was_overtaken(piece, tally) {
+            return Judged::surely(Fate::Uncovered);
+        }
+        let (half, start, end) = self.at_receiver(piece);
+        let forgotten = lane.sent.given_up() + lane.received.given_up() > 0 || half.seen.forgot();
+        if piece.fragment || forgotten {
+            tally.ambiguous += u64::from(piece.wire);
+            return Judged::surely(Fate::Ambiguous);
+        }
+        let arrived = match piece.kind {
+            Kind::Data => self.data_arrived(due, (place, piece), lane),
+            // The capture shows what follows a SYN that it does not show.
+            Kind::Syn | Kind::SynAck => {
+                (half.isn.is_none() && half.origin().is_some()).then_some(Arrived::FoundOut)
+            }
+            Kind::Ack | Kind::Rst => None,
+        };
+        if let Some(arrived) = arrived.or_else(|| self.was_echoed(due, place, piece)) {
+            proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
+            return Judged::surely(Fate::MissedByReceiver);
+        }
+        let confirmed = piece.len > 0 && half.seen.contains(start, end);
+        tally.lose(piece, confirmed);
+        if confirmed {
+            Judged::surely(Fate::Lost)
+        } else {
+            Judged::unless_suspect(Fate::Lost, self.receiver.point, Fate::Ambiguous)
+        }
+    }
+
+    /// Whether segments sent well after `piece` arrived in the capture: then it had its chance there too, however
+    /// soon the capture ended (§4.3: three later segments, and a settling time for reordering).
+    fn was_overtaken(&self, piece: &Piece, tally: &Tally) -> bool {
+        let settled = piece.at.saturating_add(self.settling);
+        let (earliest, latest) = self.arrival(piece);
+        let chance = Window { from: earliest, to: latest.saturating_add(self.settling) };
+        tally.delivered_beyond(piece.serial + OVERTAKEN_BY, settled) && self.receiving().covers(chance)
+    }
+
+    /// Whether an acknowledgement proves that the receiver got this copy though its capture has none: one that
+    /// left before any copy that the capture does have, and no later copy explains better.
+    fn data_arrived(&self, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> Option<Arrived> {
+        let (half, start, end) = self.at_receiver(piece);
+        if let Some(missed) = half.unseen.overlap(start, end) {
+            let (_, sendable_until) =
+                self.session.translate(missed.by, self.receiver.point, self.sender.point);
+            let explains =
+                piece.at <= sendable_until && !due.has_later_copy(place, sendable_until, &lane.sent);
+            return explains.then_some(if missed.counted { Arrived::Known } else { Arrived::FoundOut });
+        }
+        let (at_sender, from, to) = self.at_sender(piece);
+        // The receiver got it twice, and its capture shows one copy, which brought something new.
+        let twice = at_sender.unseen.got_twice(from, to)
+            && half.unseen.has_again(start, end, false)
+            && !half.unseen.has_again(start, end, true);
+        let acked = at_sender.acked.is_some_and(|acked| acked >= to) && !half.seen.contains(start, end);
+        let explains = (twice || acked) && !due.has_later_copy(place, i64::MAX, &lane.sent);
+        explains.then_some(Arrived::FoundOut)
+    }
+
+    /// Whether the receiver echoed a timestamp that only this one can have brought.
+    fn was_echoed(&self, due: &Due, place: usize, piece: &Piece) -> Option<Arrived> {
+        let (half, _, _) = self.at_receiver(piece);
+        let echoed = piece.tsval.is_some_and(|value| half.unseen.was_echoed(value));
+        (echoed && !due.shares_stamp_with_next(place)).then_some(Arrived::FoundOut)
+    }
+}

@@ -1,0 +1,196 @@
+//! Judging what waits, as event time passes.
+
+use super::due::Due;
+use super::ends::{Ends, WAIT_NS};
+use super::{Fate, FateRecord, Judged, Pending};
+use crate::connection::{Connection, SentState};
+use crate::matching::{Kind, Piece};
+use crate::session::Session;
+use correlate_proto::Direction;
+
+/// How far event time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Horizon {
+    /// Up to the points' watermarks.
+    Watermarks,
+    /// All there is has been delivered.
+    End,
+}
+
+/// What judging brings to light beside the fates of segments: packets that the two captures lack.
+#[derive(Debug, Default)]
+pub(super) struct Proofs {
+    /// Packets that the other end's capture shows, at the sender and at the receiver.
+    identified: [u64; 2],
+    /// Of them, those that nothing had given away before.
+    fresh: [u64; 2],
+}
+
+impl Proofs {
+    /// The sender's capture lacks `piece`, which arrived.
+    pub(super) fn missed_by_sender(&mut self, piece: &Piece, fresh: bool) {
+        self.identified[0] += u64::from(piece.wire);
+        self.fresh[0] += u64::from(fresh);
+    }
+
+    /// The receiver's capture lacks `piece`, which was sent.
+    pub(super) fn missed_by_receiver(&mut self, piece: &Piece, fresh: bool) {
+        self.identified[1] += u64::from(piece.wire);
+        self.fresh[1] += u64::from(fresh);
+    }
+}
+
+/// What is to be entered once a direction has been judged.
+struct Outcome {
+    points: [usize; 2],
+    proofs: Proofs,
+    resets: Vec<(u64, bool, SentState)>,
+    fates: Vec<FateRecord>,
+    pending: Vec<Pending>,
+}
+
+impl Session {
+    /// Judges the waiting segments of every connection as far as event time allows.
+    pub(crate) fn settle(&mut self, horizon: Horizon) {
+        let listed: Vec<u32> = self.unsettled.iter().copied().collect();
+        for index in listed {
+            let Some(mut connection) = self.connections[index as usize].take() else { continue };
+            if connection.is_paired() {
+                self.settle_connection(&mut connection, horizon);
+            } else if horizon == Horizon::Watermarks {
+                self.drop_unpaired(&mut connection);
+            }
+            if !connection.has_waiting() {
+                connection.listed = false;
+                self.unsettled.remove(&index);
+                if connection.is_closed() {
+                    self.closed.insert(index);
+                }
+            }
+            self.connections[index as usize] = Some(connection);
+        }
+    }
+
+    /// Segments of a connection that one end alone has seen for long need not wait for the other end.
+    fn drop_unpaired(&self, connection: &mut Connection) {
+        let Some(flow) = connection.seen_flows().next() else { return };
+        let Some(watermark) = self.points[flow.point].watermark else { return };
+        for lane in connection.hops.iter_mut().flat_map(|hop| &mut hop.lanes) {
+            for side in [&mut lane.sent, &mut lane.received] {
+                let dropped = side.take_due(watermark.saturating_sub(4 * WAIT_NS)).len();
+                side.give_up(u64::try_from(dropped).unwrap_or(u64::MAX));
+            }
+        }
+    }
+
+    fn settle_connection(&mut self, connection: &mut Connection, horizon: Horizon) {
+        for hop in 0..connection.hops.len() {
+            for direction in Direction::BOTH {
+                if let Some(outcome) = self.settle_direction(connection, hop, direction, horizon) {
+                    apply_resets(connection, direction, &outcome.resets);
+                    self.enter(outcome);
+                }
+            }
+        }
+    }
+
+    fn settle_direction(
+        &self,
+        connection: &mut Connection,
+        hop: usize,
+        direction: Direction,
+        horizon: Horizon,
+    ) -> Option<Outcome> {
+        let mut lane = core::mem::take(&mut connection.hops[hop].lanes[direction.index()]);
+        let mut tally = core::mem::take(&mut connection.hops[hop].tallies[direction.index()]);
+        let outcome = self.ends(connection, hop, direction).map(|ends| {
+            let (sent_until, received_until) = ends.due(horizon);
+            let mut outcome = Outcome::of(&ends);
+            let trace = self.config.trace_fates;
+            let due = Due::of(&mut lane.sent, sent_until);
+            for (place, piece) in due.iter() {
+                let judged = ends.judge_sent(&due, (place, piece), &lane, &mut tally, &mut outcome.proofs);
+                outcome.note(piece, true, judged, trace.then(|| ends.record(piece, true, judged.fate)));
+            }
+            for (_, piece) in Due::of(&mut lane.received, received_until).iter() {
+                let judged = ends.judge_received(piece, &lane, &mut tally, &mut outcome.proofs);
+                outcome.note(piece, false, judged, trace.then(|| ends.record(piece, false, judged.fate)));
+            }
+            outcome
+        });
+        connection.hops[hop].lanes[direction.index()] = lane;
+        connection.hops[hop].tallies[direction.index()] = tally;
+        outcome
+    }
+
+    fn enter(&mut self, outcome: Outcome) {
+        for (end, point) in outcome.points.into_iter().enumerate() {
+            self.points[point].missed += outcome.proofs.fresh[end];
+            self.points[point].identified += outcome.proofs.identified[end];
+        }
+        self.fates.extend(outcome.fates);
+        self.pending_fates.extend(outcome.pending);
+    }
+
+    /// The fates that had to wait until all is known about the captures.
+    pub(crate) fn resolve_fates(&mut self) {
+        let points = &self.points;
+        let resolved = self.pending_fates.drain(..);
+        self.fates.extend(resolved.map(|pending| pending.resolve(|point| points[point].is_suspect())));
+    }
+}
+
+impl Outcome {
+    fn of(ends: &Ends<'_>) -> Self {
+        Self {
+            points: [ends.sender.point, ends.receiver.point],
+            proofs: Proofs::default(),
+            resets: Vec::new(),
+            fates: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, piece: &Piece, sent: bool, judged: Judged, record: Option<FateRecord>) {
+        if piece.kind == Kind::Rst {
+            self.resets.push((piece.packet, sent, reset_state(judged.fate, sent)));
+        }
+        let Some(record) = record else { return };
+        match judged.without {
+            Some((point, otherwise)) => self.pending.push(Pending { record, point, otherwise }),
+            None => self.fates.push(record),
+        }
+    }
+}
+
+impl Ends<'_> {
+    fn record(&self, piece: &Piece, sent: bool, fate: Fate) -> FateRecord {
+        let point = if sent { self.sending() } else { self.receiving() };
+        FateRecord::of(point.info.id, piece, self.direction, fate)
+    }
+}
+
+const fn reset_state(fate: Fate, sent: bool) -> SentState {
+    match fate {
+        Fate::Lost => SentState::OneEnded,
+        Fate::Ambiguous if !sent => SentState::OneEnded,
+        Fate::MissedByReceiver
+        | Fate::MissedBySender
+        | Fate::Duplicated
+        | Fate::Reordered
+        | Fate::Spurious
+        | Fate::Uncovered
+        | Fate::Ambiguous => SentState::Unclear,
+    }
+}
+
+fn apply_resets(connection: &mut Connection, direction: Direction, resets: &[(u64, bool, SentState)]) {
+    let sender = connection.sender_position(direction);
+    for &(packet, sent, state) in resets {
+        for reset in connection.resets.iter_mut().filter(|reset| reset.direction == direction) {
+            if reset.packet.packet == packet && (reset.position == sender) == sent {
+                reset.state = state;
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What proves that a capture lacks packets which passed it (ALGORITHMS §4.2).
+
+use std::collections::VecDeque;
+
+/// How many ranges proven to be missing from a capture are remembered per direction; beyond it the oldest are
+/// merged into one with their successor, which keeps their octets excused.
+const MAX_RANGES: usize = 512;
+
+/// How many timestamps, holes between IP IDs, repeats and D-SACKs are remembered per direction. Segments are judged
+/// some three seconds after they were sent; what is forgotten by then proves nothing any more.
+const MAX_PROOFS: usize = 256;
+
+/// A clock of the timestamps option that is echoed further ahead than this of all that were seen is not the sender's:
+/// a device rewrites one direction only.
+const MAX_STAMPS_AHEAD: u32 = 1 << 16;
+
+/// IP IDs skipped at once beyond this number are another counter's, and tell nothing about the packets between.
+const MAX_IDS_SKIPPED: u16 = 1024;
+
+/// Octets that are proven to have passed this capture point though the capture lacks them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missed {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// They had passed by then, by this point's clock.
+    pub(crate) by: i64,
+    /// It counts among the packets proven to be missing.
+    pub(crate) counted: bool,
+}
+
+/// A packet that carried octets again, where it was sent or where it arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Again {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// By this point's clock.
+    pub(crate) at: i64,
+    /// None of its octets was new.
+    pub(crate) known: bool,
+    /// It ends where all that had passed ended.
+    pub(crate) tail: bool,
+    /// For how long the last of its octets had been acknowledged by the time it came; `None` if it had not been.
+    pub(crate) acknowledged_for: Option<i64>,
+}
+
+/// IP IDs that the sender skipped between two packets that the capture has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Skipped {
+    first: u16,
+    count: u16,
+    /// When the packets on either side were captured.
+    from: i64,
+    to: i64,
+}
+
+/// What is known to be missing from one direction of a capture.
+#[derive(Debug, Default)]
+pub(crate) struct Unseen {
+    ranges: Vec<Missed>,
+    /// Packets proven to be missing.
+    pub(crate) count: u64,
+    newest_stamp: Option<u32>,
+    next_id: Option<(u16, i64)>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few connections have.
+#[derive(Debug, Default)]
+struct Rare {
+    stamps: VecDeque<u32>,
+    skipped: VecDeque<Skipped>,
+    again: VecDeque<Again>,
+    duplicate_sacks: VecDeque<(i64, i64)>,
+}
+
+impl Unseen {
+    /// `[start, end)` passed before `by` and is not in the capture.
+    pub(crate) fn add(&mut self, missed: Missed) {
+        self.count += u64::from(missed.counted);
+        if self.ranges.len() >= MAX_RANGES {
+            let oldest = self.ranges.remove(0);
+            if let Some(next) = self.ranges.first_mut() {
+                next.start = next.start.min(oldest.start);
+                next.end = next.end.max(oldest.end);
+            }
+        }
+        self.ranges.push(missed);
+    }
+
+    /// The ranges.
+    pub(crate) fn ranges(&self) -> &[Missed] {
+        &self.ranges
+    }
+
+    /// The missing range that overlaps `[start, end)`, if there is one.
+    pub(crate) fn overlap(&self, start: i64, end: i64) -> Option<Missed> {
+        self.ranges.iter().copied().find(|missed| missed.start < end && start < missed.end)
+    }
+
+    /// A packet of this direction has the timestamp `value`.
+    pub(crate) fn note_stamp(&mut self, value: u32) {
+        if self.newest_stamp.is_none_or(|newest| value.wrapping_sub(newest).cast_signed() > 0) {
+            self.newest_stamp = Some(value);
+        }
+    }
+
+    /// The other end echoes the timestamp `echo`. If it is later than all that the capture has, some packet with it
+    /// is missing. It counts once the other end's capture shows which one.
+    pub(crate) fn take_echo(&mut self, echo: u32) {
+        let Some(newest) = self.newest_stamp else { return };
+        let ahead = echo.wrapping_sub(newest);
+        if ahead > 0 && ahead <= MAX_STAMPS_AHEAD {
+            self.newest_stamp = Some(echo);
+            push(&mut self.rare().stamps, echo);
+        }
+    }
+
+    /// Whether the timestamp was echoed and no packet of the capture had it.
+    pub(crate) fn was_echoed(&self, stamp: u32) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.stamps.contains(&stamp))
+    }
+
+    /// The sender's capture has a packet of `wire` segments with this IP ID, at `at`.
+    pub(crate) fn note_id(&mut self, id: u16, wire: u32, at: i64) {
+        if id == 0 {
+            return;
+        }
+        let next = id.wrapping_add(u16::try_from(wire).unwrap_or(0));
+        let Some((expected, from)) = self.next_id.replace((next, at)) else { return };
+        let count = id.wrapping_sub(expected);
+        if count > 0 && count <= MAX_IDS_SKIPPED {
+            push(&mut self.rare().skipped, Skipped { first: expected, count, from, to: at });
+        }
+    }
+
+    /// Whether the sender's capture lacks the packet with this IP ID, sent between `from` and `to`: its neighbours
+    /// are there, and the sender counts on by one.
+    pub(crate) fn skipped(&self, id: u16, from: i64, to: i64) -> bool {
+        let fits = |skipped: &Skipped| {
+            id.wrapping_sub(skipped.first) < skipped.count && skipped.from <= to && from <= skipped.to
+        };
+        self.rare.as_ref().is_some_and(|rare| rare.skipped.iter().any(fits))
+    }
+
+    /// A packet carried octets again.
+    pub(crate) fn note_again(&mut self, again: Again) {
+        push(&mut self.rare().again, again);
+    }
+
+    /// What is remembered of the packet that carried the octet at `start` again, at `at`.
+    pub(crate) fn again(&self, start: i64, at: i64) -> Option<Again> {
+        let arrivals = self.rare.as_ref().map(|rare| rare.again.iter().rev());
+        arrivals?.find(|again| again.at == at && again.start <= start && start < again.end).copied()
+    }
+
+    /// The receiver says that it got `[start, end)` twice (RFC 2883). Where the capture has no arrival of it that
+    /// brought nothing new, one arrival is missing from it: one that came before that which it has.
+    pub(crate) fn take_duplicate_sack(&mut self, start: i64, end: i64, at: i64) {
+        if self.has_again(start, end, true) {
+            return;
+        }
+        let arrivals = self.rare.iter().flat_map(|rare| &rare.again);
+        let by = arrivals.filter(|again| again.start < end && start < again.end).map(|again| again.at).min();
+        self.add(Missed { start, end, by: by.unwrap_or(at), counted: false });
+    }
+
+    /// The same, as the sender's capture shows it.
+    pub(crate) fn note_duplicate_sack(&mut self, start: i64, end: i64) {
+        push(&mut self.rare().duplicate_sacks, (start, end));
+    }
+
+    /// Whether the receiver said of some of `[start, end)` that it got it twice.
+    pub(crate) fn got_twice(&self, start: i64, end: i64) -> bool {
+        let overlaps = |&(left, right): &(i64, i64)| left < end && start < right;
+        self.rare.as_ref().is_some_and(|rare| rare.duplicate_sacks.iter().any(overlaps))
+    }
+
+    /// Whether some of `[start, end)` arrived again in a packet that brought something new, or one that did not.
+    pub(crate) fn has_again(&self, start: i64, end: i64, known: bool) -> bool {
+        let suits = |again: &Again| again.known == known && again.start < end && start < again.end;
+        self.rare.as_ref().is_some_and(|rare| rare.again.iter().any(suits))
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    if queue.len() >= MAX_PROOFS {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echo_of_a_stamp_that_no_packet_has_is_a_missing_packet() {
+        let mut unseen = Unseen::default();
+        unseen.take_echo(5);
+        assert!(!unseen.was_echoed(5), "nothing was seen yet to compare with");
+        unseen.note_stamp(u32::MAX);
+        unseen.take_echo(u32::MAX);
+        unseen.take_echo(u32::MAX - 7);
+        assert!(!unseen.was_echoed(u32::MAX) && !unseen.was_echoed(u32::MAX - 7));
+        unseen.take_echo(2);
+        assert!(unseen.was_echoed(2));
+        unseen.take_echo(0x4000_0000);
+        assert!(!unseen.was_echoed(0x4000_0000), "a device rewrites it");
+    }
+
+    #[test]
+    fn ids_between_two_neighbours_are_skipped_within_their_time_only() {
+        let mut unseen = Unseen::default();
+        unseen.note_id(0xfffe, 1, 10);
+        unseen.note_id(2, 3, 20);
+        unseen.note_id(5, 1, 30);
+        assert!(unseen.skipped(0xffff, 15, 16) && unseen.skipped(1, 20, 25));
+        assert!(!unseen.skipped(2, 15, 16) && !unseen.skipped(0xffff, 21, 30));
+        unseen.note_id(40_000, 1, 40);
+        assert!(!unseen.skipped(20_000, 30, 40), "another counter");
+    }
+
+    #[test]
+    fn a_duplicate_sack_is_explained_by_an_arrival_that_brought_nothing_new() {
+        let again = Again { start: 0, end: 10, at: 7, known: true, tail: false, acknowledged_for: None };
+        let mut unseen = Unseen::default();
+        unseen.note_again(again);
+        unseen.take_duplicate_sack(0, 10, 8);
+        assert_eq!(unseen.overlap(0, 10), None);
+        unseen.note_again(Again { start: 20, end: 30, known: false, ..again });
+        unseen.take_duplicate_sack(20, 30, 8);
+        assert_eq!(unseen.overlap(20, 21), Some(Missed { start: 20, end: 30, by: 7, counted: false }));
+    }
+
+    #[test]
+    fn at_the_bound_the_oldest_ranges_become_one_and_the_oldest_proofs_go() {
+        let mut unseen = Unseen::default();
+        for n in 0..1000 {
+            unseen.add(Missed { start: n * 10, end: n * 10 + 1, by: n, counted: true });
+            unseen.note_duplicate_sack(n * 10, n * 10 + 1);
+        }
+        assert_eq!((unseen.ranges().len(), unseen.count), (MAX_RANGES, 1000));
+        assert!(unseen.overlap(0, 1).is_some(), "still excused");
+        assert!(!unseen.got_twice(0, 1) && unseen.got_twice(9990, 9991));
+    }
+}
