@@ -69,7 +69,7 @@ impl News {
 /// How many proofs that packets are missing the two ends of a direction have in common.
 fn shared_gaps(near: &Unseen, far: &Unseen, shift: i64) -> u64 {
     let counted = near.ranges().iter().filter(|gap| gap.counted);
-    let shared = counted.filter(|gap| far.overlap(gap.start - shift, gap.end - shift).is_some());
+    let shared = counted.filter(|gap| far.lacks(gap.start - shift, gap.end - shift));
     u64::try_from(shared.count()).unwrap_or(u64::MAX)
 }
 

@@ -2,7 +2,7 @@
 
 use super::settle::Horizon;
 use crate::clock::PairClock;
-use crate::connection::Connection;
+use crate::connection::{Connection, HandshakeLog};
 use crate::flow::{Flow, Half};
 use crate::matching::Piece;
 use crate::point::{Point, Window};
@@ -32,6 +32,10 @@ pub(super) struct Ends<'a> {
     pub(super) direction: Direction,
     pub(super) sender: &'a Flow,
     pub(super) receiver: &'a Flow,
+    /// Handshake packets at the receiver's end.
+    pub(super) receiver_log: &'a HandshakeLog,
+    /// Shortest round trip, 0 if it is not known.
+    pub(super) round_trip: i64,
     pub(super) slack: i64,
     /// What a segment may be overtaken by without being lost.
     pub(super) settling: i64,
@@ -57,6 +61,8 @@ impl Session {
             direction,
             sender,
             receiver,
+            receiver_log: &connection.handshake[if forward { hop + 1 } else { hop }],
+            round_trip,
             slack: slack(round_trip),
             settling: round_trip.max(MIN_SETTLING_NS),
             sender_shift: if forward { 0 } else { shift },

@@ -21,8 +21,7 @@ impl Ends<'_> {
         }
         let carries = matches!(piece.kind, Kind::Data | Kind::Ack);
         let twin = carries && tally.is_twin(piece.serial);
-        // No stack uses an IP ID twice within a moment.
-        if twin && lane.ids != IdTrust::Ignored && piece.ip_id.is_some_and(|id| id != 0) {
+        if twin && self.is_no_repeat(piece, lane) {
             tally.duplicate(piece, true);
             return Judged::surely(Fate::Duplicated);
         }
@@ -35,7 +34,7 @@ impl Ends<'_> {
             return Judged::surely(Fate::Ambiguous);
         }
         let (half, start, end) = self.at_sender(piece);
-        let acknowledged = piece.kind == Kind::Data && half.unseen.overlap(start, end).is_some();
+        let acknowledged = piece.kind == Kind::Data && half.unseen.lacks(start, end);
         let skipped = || piece.ip_id.is_some_and(|id| half.unseen.skipped(id, departure.from, departure.to));
         let echoed = || piece.tsval.is_some_and(|value| half.unseen.was_echoed(value));
         if acknowledged || skipped() || (!twin && echoed()) {
@@ -51,5 +50,15 @@ impl Ends<'_> {
         }
         tally.ambiguous += u64::from(piece.kind == Kind::Data) * u64::from(piece.wire);
         Judged::unless_suspect(Fate::Ambiguous, self.sender.point, Fate::MissedBySender)
+    }
+
+    /// Whether a piece that looks exactly like an earlier one cannot have been sent by itself: no stack uses an IP ID
+    /// twice within a moment, and none repeats data sooner than an answer can have come, within which its timestamp
+    /// moves on.
+    fn is_no_repeat(&self, piece: &Piece, lane: &Lane) -> bool {
+        let identified = lane.ids != IdTrust::Ignored && piece.ip_id.is_some_and(|id| id != 0);
+        let (half, _, _) = self.at_receiver(piece);
+        let tick = half.unseen.tick().filter(|_| piece.kind == Kind::Data && piece.tsval.is_some());
+        identified || tick.is_some_and(|tick| tick.saturating_mul(2) < self.round_trip)
     }
 }

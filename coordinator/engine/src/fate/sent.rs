@@ -43,14 +43,14 @@ impl Ends<'_> {
             return Judged::surely(Fate::Ambiguous);
         }
         let arrived = match piece.kind {
-            Kind::Data => self.data_arrived(due, (place, piece), lane),
-            // The capture shows what follows a SYN that it does not show.
-            Kind::Syn | Kind::SynAck => {
-                (half.isn.is_none() && half.origin().is_some()).then_some(Arrived::FoundOut)
-            }
-            Kind::Ack | Kind::Rst => None,
+            Kind::Data => self.octets_arrived(due, (place, piece), lane),
+            Kind::Syn | Kind::SynAck => self
+                .octets_arrived(due, (place, piece), lane)
+                .or_else(|| self.opening_arrived(due, (place, piece), lane)),
+            Kind::Ack => self.was_echoed(due, (place, piece)),
+            Kind::Rst => None,
         };
-        if let Some(arrived) = arrived.or_else(|| self.was_echoed(due, place, piece)) {
+        if let Some(arrived) = arrived {
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
             return Judged::surely(Fate::MissedByReceiver);
         }
@@ -74,29 +74,49 @@ impl Ends<'_> {
 
     /// Whether an acknowledgement proves that the receiver got this copy though its capture has none: one that
     /// left before any copy that the capture does have, and no later copy explains better.
-    fn data_arrived(&self, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> Option<Arrived> {
+    fn octets_arrived(&self, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> Option<Arrived> {
         let (half, start, end) = self.at_receiver(piece);
-        if let Some(missed) = half.unseen.overlap(start, end) {
-            let (_, sendable_until) =
-                self.session.translate(missed.by, self.receiver.point, self.sender.point);
-            let explains =
-                piece.at <= sendable_until && !due.has_later_copy(place, sendable_until, &lane.sent);
-            return explains.then_some(if missed.counted { Arrived::Known } else { Arrived::FoundOut });
+        for missed in half.unseen.overlapping(start, end) {
+            if self.is_last_before(missed.by, due, (place, piece), lane) {
+                return Some(if missed.counted { Arrived::Known } else { Arrived::FoundOut });
+            }
+        }
+        if half.unseen.lacks(start, end) {
+            return None;
         }
         let (at_sender, from, to) = self.at_sender(piece);
-        // The receiver got it twice, and its capture shows one copy, which brought something new.
-        let twice = at_sender.unseen.got_twice(from, to)
-            && half.unseen.has_again(start, end, false)
-            && !half.unseen.has_again(start, end, true);
+        // The receiver got it twice, and its capture shows one arrival.
+        let twice = at_sender.unseen.got_twice(from, to) && !half.unseen.came_in_vain(start, end);
         let acked = at_sender.acked.is_some_and(|acked| acked >= to) && !half.seen.contains(start, end);
         let explains = (twice || acked) && !due.has_later_copy(place, i64::MAX, &lane.sent);
         explains.then_some(Arrived::FoundOut)
     }
 
+    /// Whether the receiver went on with the handshake before a SYN or SYN-ACK came that its capture has.
+    fn opening_arrived(&self, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> Option<Arrived> {
+        let (half, _, _) = self.at_receiver(piece);
+        let log = self.receiver_log;
+        let (seen, answer) = match piece.kind {
+            Kind::Syn => (log.syn.first(), log.syn_ack.first().copied()),
+            _ => (log.syn_ack.first(), log.ack),
+        };
+        let answered = answer.filter(|answer| seen.is_none_or(|seen| answer.at < seen.at));
+        let early = answered.is_some_and(|answer| self.is_last_before(answer.at, due, (place, piece), lane));
+        // The capture shows what follows a SYN that it does not show.
+        let went_on = half.isn.is_none() && half.origin().is_some();
+        (early || went_on).then_some(Arrived::FoundOut)
+    }
+
+    /// Whether `piece` is the last copy of its octets that can have arrived by `by`, of the receiver's clock.
+    fn is_last_before(&self, by: i64, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> bool {
+        let (_, sendable_until) = self.session.translate(by, self.receiver.point, self.sender.point);
+        piece.at <= sendable_until && !due.has_later_copy(place, sendable_until, &lane.sent)
+    }
+
     /// Whether the receiver echoed a timestamp that only this one can have brought.
-    fn was_echoed(&self, due: &Due, place: usize, piece: &Piece) -> Option<Arrived> {
+    fn was_echoed(&self, due: &Due, (place, piece): (usize, &Piece)) -> Option<Arrived> {
         let (half, _, _) = self.at_receiver(piece);
         let echoed = piece.tsval.is_some_and(|value| half.unseen.was_echoed(value));
-        (echoed && !due.shares_stamp_with_next(place)).then_some(Arrived::FoundOut)
+        (echoed && !due.shares_stamp(place)).then_some(Arrived::FoundOut)
     }
 }

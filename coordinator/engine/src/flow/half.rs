@@ -132,7 +132,7 @@ impl Half {
             self.fin = Some(at);
         }
         if let Some((value, _)) = segment.options.timestamps {
-            self.unseen.note_stamp(value);
+            self.unseen.note_stamp(value, at.at);
         }
         if let (Some(id), true) = (segment.ip.id, sent) {
             self.unseen.note_id(id, wire_segments, at.at);

@@ -59,7 +59,9 @@ pub(crate) struct Unseen {
     ranges: Vec<Missed>,
     /// Packets proven to be missing.
     pub(crate) count: u64,
+    first_stamp: Option<(u32, i64)>,
     newest_stamp: Option<u32>,
+    tick: Option<i64>,
     next_id: Option<(u16, i64)>,
     rare: Option<Box<Rare>>,
 }
@@ -92,16 +94,32 @@ impl Unseen {
         &self.ranges
     }
 
-    /// The missing range that overlaps `[start, end)`, if there is one.
-    pub(crate) fn overlap(&self, start: i64, end: i64) -> Option<Missed> {
-        self.ranges.iter().copied().find(|missed| missed.start < end && start < missed.end)
+    /// The missing ranges that overlap `[start, end)`.
+    pub(crate) fn overlapping(&self, start: i64, end: i64) -> impl Iterator<Item = &Missed> {
+        self.ranges.iter().filter(move |missed| missed.start < end && start < missed.end)
     }
 
-    /// A packet of this direction has the timestamp `value`.
-    pub(crate) fn note_stamp(&mut self, value: u32) {
-        if self.newest_stamp.is_none_or(|newest| value.wrapping_sub(newest).cast_signed() > 0) {
+    /// Whether some of `[start, end)` is missing.
+    pub(crate) fn lacks(&self, start: i64, end: i64) -> bool {
+        self.overlapping(start, end).next().is_some()
+    }
+
+    /// A packet of this direction, captured at `at`, has the timestamp `value`.
+    pub(crate) fn note_stamp(&mut self, value: u32, at: i64) {
+        let (first, from) = *self.first_stamp.get_or_insert((value, at));
+        let newest = self.newest_stamp.unwrap_or(first);
+        if value.wrapping_sub(newest).cast_signed() > 0 {
+            let ticks = i64::from(value.wrapping_sub(first));
+            self.tick = Some(at.saturating_sub(from) / ticks);
+        }
+        if self.newest_stamp.is_none() || value.wrapping_sub(newest).cast_signed() > 0 {
             self.newest_stamp = Some(value);
         }
+    }
+
+    /// How long the sender's timestamp stands, in nanoseconds, as far as has been seen; `None` if it never moved.
+    pub(crate) const fn tick(&self) -> Option<i64> {
+        self.tick
     }
 
     /// The other end echoes the timestamp `echo`. If it is later than all that the capture has, some packet with it
@@ -153,15 +171,12 @@ impl Unseen {
         arrivals?.find(|again| again.at == at && again.start <= start && start < again.end).copied()
     }
 
-    /// The receiver says that it got `[start, end)` twice (RFC 2883). Where the capture has no arrival of it that
-    /// brought nothing new, one arrival is missing from it: one that came before that which it has.
+    /// The receiver says at `at` that it got `[start, end)` twice (RFC 2883). Where the capture has no arrival of it
+    /// that brought nothing new, one arrival is missing from it.
     pub(crate) fn take_duplicate_sack(&mut self, start: i64, end: i64, at: i64) {
-        if self.has_again(start, end, true) {
-            return;
+        if !self.came_in_vain(start, end) {
+            self.add(Missed { start, end, by: at, counted: false });
         }
-        let arrivals = self.rare.iter().flat_map(|rare| &rare.again);
-        let by = arrivals.filter(|again| again.start < end && start < again.end).map(|again| again.at).min();
-        self.add(Missed { start, end, by: by.unwrap_or(at), counted: false });
     }
 
     /// The same, as the sender's capture shows it.
@@ -175,9 +190,9 @@ impl Unseen {
         self.rare.as_ref().is_some_and(|rare| rare.duplicate_sacks.iter().any(overlaps))
     }
 
-    /// Whether some of `[start, end)` arrived again in a packet that brought something new, or one that did not.
-    pub(crate) fn has_again(&self, start: i64, end: i64, known: bool) -> bool {
-        let suits = |again: &Again| again.known == known && again.start < end && start < again.end;
+    /// Whether a packet with some of `[start, end)` brought nothing new.
+    pub(crate) fn came_in_vain(&self, start: i64, end: i64) -> bool {
+        let suits = |again: &Again| again.known && again.start < end && start < again.end;
         self.rare.as_ref().is_some_and(|rare| rare.again.iter().any(suits))
     }
 
@@ -202,7 +217,7 @@ mod tests {
         let mut unseen = Unseen::default();
         unseen.take_echo(5);
         assert!(!unseen.was_echoed(5), "nothing was seen yet to compare with");
-        unseen.note_stamp(u32::MAX);
+        unseen.note_stamp(u32::MAX, 0);
         unseen.take_echo(u32::MAX);
         unseen.take_echo(u32::MAX - 7);
         assert!(!unseen.was_echoed(u32::MAX) && !unseen.was_echoed(u32::MAX - 7));
@@ -210,6 +225,16 @@ mod tests {
         assert!(unseen.was_echoed(2));
         unseen.take_echo(0x4000_0000);
         assert!(!unseen.was_echoed(0x4000_0000), "a device rewrites it");
+    }
+
+    #[test]
+    fn the_tick_of_the_stamps_is_measured() {
+        let mut unseen = Unseen::default();
+        for n in 0..50u32 {
+            unseen.note_stamp((u32::MAX - 2).wrapping_add(n / 5), i64::from(n) * 200_000);
+            assert_eq!(unseen.tick().is_some(), n >= 5);
+        }
+        assert_eq!(unseen.tick(), Some(1_000_000));
     }
 
     #[test]
@@ -230,10 +255,10 @@ mod tests {
         let mut unseen = Unseen::default();
         unseen.note_again(again);
         unseen.take_duplicate_sack(0, 10, 8);
-        assert_eq!(unseen.overlap(0, 10), None);
+        assert!(!unseen.lacks(0, 10));
         unseen.note_again(Again { start: 20, end: 30, known: false, ..again });
         unseen.take_duplicate_sack(20, 30, 8);
-        assert_eq!(unseen.overlap(20, 21), Some(Missed { start: 20, end: 30, by: 7, counted: false }));
+        assert!(unseen.lacks(20, 21));
     }
 
     #[test]
@@ -244,7 +269,7 @@ mod tests {
             unseen.note_duplicate_sack(n * 10, n * 10 + 1);
         }
         assert_eq!((unseen.ranges().len(), unseen.count), (MAX_RANGES, 1000));
-        assert!(unseen.overlap(0, 1).is_some(), "still excused");
+        assert!(unseen.lacks(0, 1), "still excused");
         assert!(!unseen.got_twice(0, 1) && unseen.got_twice(9990, 9991));
     }
 }

@@ -1,7 +1,7 @@
 //! Pieces of one end that wait for their counterpart at the other.
 
+use super::Piece;
 use super::lane::IdTrust;
-use super::{Kind, Piece};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many pieces of one direction at one end wait at most. Beyond it the oldest is given up: it gets no
@@ -183,10 +183,10 @@ impl Side {
         due
     }
 
-    /// Whether a data piece other than `than`, captured between it and `until`, covers some of its octets.
+    /// Whether a piece of the kind of `than`, captured between it and `until`, covers some of its octets.
     pub(crate) fn has_later_copy(&self, than: &Piece, until: i64) -> bool {
         let suits = |piece: &Piece| {
-            piece.kind == Kind::Data
+            piece.kind == than.kind
                 && piece.serial > than.serial
                 && piece.at <= until
                 && piece.start < than.end()

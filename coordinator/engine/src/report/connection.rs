@@ -47,8 +47,8 @@ pub(crate) fn describe_connection(session: &Session, connection: &Connection) ->
         started_at: ReportTime(times(|flow| flow.first).min().unwrap_or(0)),
         ended_at: ReportTime(times(|flow| flow.last).max().unwrap_or(0)),
         directions: PerDirection {
-            client_to_server: direction_report(connection, Direction::ClientToServer),
-            server_to_client: direction_report(connection, Direction::ServerToClient),
+            client_to_server: direction_report(session, connection, Direction::ClientToServer),
+            server_to_client: direction_report(session, connection, Direction::ServerToClient),
         },
         handshake: handshake(connection),
         findings: Vec::new(),
@@ -121,21 +121,25 @@ fn closed_by(connection: &Connection) -> Option<ClosedBy> {
     Some(if votes.any(|other| other != first) { ClosedBy::Both } else { first })
 }
 
-fn direction_report(connection: &Connection, direction: Direction) -> DirectionReport {
+fn direction_report(session: &Session, connection: &Connection, direction: Direction) -> DirectionReport {
     let (sender, receiver) = (connection.sender(direction), connection.receiver(direction));
     let half = |flow: &Flow| (flow.half(direction).wire_segments, flow.half(direction).payload_bytes);
     let tally = |pick: fn(&Tally) -> u64| {
         connection.hops.iter().map(|hop| pick(&hop.tallies[direction.index()])).sum::<u64>()
     };
+    // What rests on the silence of a capture that lacks packets does not count.
+    let suspect = |flow: Option<&Flow>| flow.is_some_and(|flow| session.points[flow.point].is_suspect());
+    let unproven = if suspect(receiver) { tally(|tally| tally.lost_unconfirmed) } else { 0 };
+    let likely = if suspect(sender) { 0 } else { tally(|tally| tally.duplicated_or_missed) };
     DirectionReport {
         segments_sent: sender.map_or(0, |flow| half(flow).0),
         segments_received: receiver.map_or(0, |flow| half(flow).0),
-        segments_lost: tally(|tally| tally.lost),
+        segments_lost: tally(|tally| tally.lost).saturating_sub(unproven),
         bytes: sender.into_iter().chain(receiver).map(|flow| half(flow).1).max().unwrap_or(0),
         retransmitted: sender.map_or(0, |flow| flow.half(direction).retransmitted),
         spurious: tally(|tally| tally.spurious),
         reordered: tally(|tally| tally.reordered),
-        duplicated: tally(|tally| tally.duplicated),
+        duplicated: tally(|tally| tally.duplicated) + likely,
         one_way_delay_ns: None,
         queueing_ns: None,
     }

@@ -83,7 +83,7 @@ impl Tally {
                 self.keep(Oddity::Reordered, Some(sent), received);
             }
         }
-        let spurious = received.kind == Kind::Data && received.repeats && received.known;
+        let spurious = received.kind != Kind::Rst && received.repeats && received.known;
         if spurious {
             self.spurious += u64::from(sent.wire);
             if self.vain.len() < MAX_VAIN {
