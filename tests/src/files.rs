@@ -12,9 +12,21 @@ use correlate_proto::{
 };
 use std::path::Path;
 
-/// Records handed over at a time, where nothing else is asked for: about as many as a tenth of a second brings, so
-/// that clocks are asked often.
-pub const BATCH: usize = 512;
+/// How records are handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feeding {
+    /// As the engine asks for them, so many at a time.
+    AsAsked(usize),
+    /// All of the capture at this place before any of the others, so many at a time.
+    First(usize, usize),
+}
+
+impl Default for Feeding {
+    /// As many as a tenth of a second brings or so: clocks are asked often.
+    fn default() -> Self {
+        Self::AsAsked(512)
+    }
+}
 
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -94,8 +106,8 @@ pub struct Analysis {
     pub clocks: Vec<ClockSecond>,
 }
 
-/// Analyses captures, the client's first, handing over `batch` records at a time.
-pub fn judge(mut captures: Vec<Capture>, batch: usize) -> Analysis {
+/// Analyses captures, the client's first.
+pub fn judge(mut captures: Vec<Capture>, feeding: Feeding) -> Analysis {
     let offsets = align(&mut captures);
     let config = Config { trace_fates: true, ..Config::default() };
     let points = (0..).zip(&captures).map(|(id, capture)| capture.point(id)).collect();
@@ -106,7 +118,7 @@ pub fn judge(mut captures: Vec<Capture>, batch: usize) -> Analysis {
     let mut feed = Feed::new(correlator, offsets);
     let (mut fates, mut clocks) = (Vec::new(), Clocks::new(&captures));
     let mut next = vec![0; captures.len()];
-    while let Some(id) = feed.waiting_for() {
+    while let Some((id, batch)) = next_batch(feeding, &feed, &next, &captures) {
         let place = usize::from(id.0);
         let left = &captures[place].records[next[place]..];
         let mut records = left[..left.len().min(batch)].to_vec();
@@ -126,6 +138,22 @@ pub fn judge(mut captures: Vec<Capture>, batch: usize) -> Analysis {
     Analysis { report, fates, clocks: clocks.seen }
 }
 
+/// Whose records come next, and how many at the most; `None` when all have come.
+fn next_batch(
+    feeding: Feeding,
+    feed: &Feed,
+    next: &[usize],
+    captures: &[Capture],
+) -> Option<(CapturePointId, usize)> {
+    match feeding {
+        Feeding::AsAsked(batch) => feed.waiting_for().map(|id| (id, batch)),
+        Feeding::First(first, batch) if next[first] < captures[first].records.len() => {
+            u16::try_from(first).ok().map(|id| (CapturePointId(id), batch))
+        }
+        Feeding::First(_, batch) => feed.waiting_for().map(|id| (id, batch)),
+    }
+}
+
 /// Analyses a client's and a server's capture file. Both are vouched for if `vouched`.
 pub fn analyze(
     client: &Path,
@@ -134,7 +162,7 @@ pub fn analyze(
 ) -> Result<(Report, Vec<FateRecord>), CaptureError> {
     let client = Capture::read(Role::Client, client, vouched)?;
     let server = Capture::read(Role::Server, server, vouched)?;
-    let analysis = judge(vec![client, server], BATCH);
+    let analysis = judge(vec![client, server], Feeding::default());
     Ok((analysis.report, analysis.fates))
 }
 

@@ -18,6 +18,7 @@ mod suite {
     mod counters;
     mod expecting;
     mod hostile;
+    mod invariance;
     mod ledger;
     mod seeds;
 }

@@ -10,7 +10,7 @@ use super::score::Score;
 use super::sightings::Sightings;
 use super::thin::thin;
 use super::{clock, findings, order, packets};
-use crate::files::{self, Capture};
+use crate::files::{self, Capture, Feeding};
 use correlate_proto::Role;
 use correlate_proto::report::{Report, Status};
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub fn judge(
     };
     let files: Result<Vec<Capture>, _> =
         captures.iter().zip(recording.plans()).enumerate().map(read).collect();
-    let analysis = files::judge(files.map_err(|error| error.to_string())?, files::BATCH);
+    let analysis = files::judge(files.map_err(|error| error.to_string())?, Feeding::default());
     let shown = Shown { ledger: recording.ledger(), sightings, kept: &kept };
     let mut score = Score { judgements: 1, ..Score::default() };
     let findings = findings::compare(&analysis.report, recording, condition.quality, &mut score);
