@@ -71,7 +71,9 @@ impl Session {
             &mut connection.resets,
         );
         let mss = segment_size(flow, segment);
-        flow.last = PacketRef::of(point, segment);
+        let packet = PacketRef::of(point, segment);
+        flow.note_silence(packet, src_half, novelty.repeats && segment.payload_len > 1);
+        flow.last = packet;
         let missed = flow.halves[1 - src_half].unseen.count;
         let state = &mut self.points[point];
         state.missed += missed - missed_before;

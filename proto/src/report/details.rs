@@ -1,6 +1,7 @@
 //! What scripts compute with, by code.
 
 use super::{EndpointReport, ReportTime};
+use std::collections::BTreeMap;
 
 /// Figures of a finding. In JSON the fields stand directly under `details`, without a tag: `code` says which.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +101,14 @@ pub enum Details {
         segments: u64,
         /// Segments of the same direction that arrived as they were sent, as far as that can be told.
         unchanged: u64,
+    },
+    /// `accept-queue-full`: packets that reached a host and that it dropped.
+    HostDrop {
+        /// SYNs that were not answered, or SYN-ACKs repeated although the last ACK had arrived.
+        packets: u64,
+        /// Counters of the host that moved meanwhile and would tell why, by the kernel's names; empty if none did, or
+        /// if they were not read.
+        counters: BTreeMap<String, u64>,
     },
     /// `clock-step`.
     ClockStep {

@@ -1,5 +1,7 @@
 //! A host's counters, read in the namespace that is captured, show what no packet shows.
 
+use crate::support::recording::{SEEDS, recording};
+use crate::support::report::Report;
 use crate::support::scratch;
 use correlate_agent::host::{CounterReader, Namespace};
 use correlate_lab::{Lab, LabError, find};
@@ -46,6 +48,17 @@ fn a_full_accept_queue_moves_the_counters_of_its_own_namespace_and_of_no_other()
     }
     let still = at_server.read().expect("counters").deltas;
     assert_eq!(still.get("TcpExtListenOverflows"), None, "what moved is told once: {still:?}");
+}
+
+#[test]
+fn a_live_capture_names_the_counter_of_a_full_queue() {
+    let scenario = find("accept-queue-full").expect("a scenario");
+    let Some(recorded) = recording(&scenario, SEEDS[0]) else { return };
+    let report = Report::read(&recorded.live).expect("a report");
+    let found = report.finding("accept-queue-full").expect("the counters tell");
+    let counters = &found.field("details")["counters"];
+    assert!(counters["TcpExtListenOverflows"].as_u64() > Some(0), "{}", found.shown());
+    assert_eq!(found.text("location"), "server-host");
 }
 
 /// A listener that accepts nobody, with one connection in its queue of one, and some that found it full.

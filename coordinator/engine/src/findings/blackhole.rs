@@ -1,7 +1,7 @@
 //! One direction of a connection that dies while the other one lives.
 
 use super::view::path_of;
-use super::{Odds, Sighting, Symptom, View, wording};
+use super::{Odds, Sighting, Symptom, View, idle, wording};
 use crate::connection::{PacketRef, Run, Tally};
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Severity};
@@ -23,8 +23,13 @@ pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
     if already || !view.connection.is_paired() {
         return;
     }
-    for direction in Direction::BOTH {
-        symptoms.extend(dead(view, direction));
+    let found: Vec<Symptom> =
+        Direction::BOTH.into_iter().filter_map(|direction| dead(view, direction)).collect();
+    // A connection is forgotten once, in both directions.
+    let forgotten = found.iter().position(|symptom| symptom.code == Code::IdleExpiry);
+    match forgotten {
+        Some(place) => symptoms.extend(found.into_iter().nth(place)),
+        None => symptoms.extend(found),
     }
 }
 
@@ -36,6 +41,9 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         .filter(|run| run.count >= LEAST_LOST && run.last_at - run.first_at >= LEAST_SPAN_NS)?;
     tally.last_delivered_at?;
     let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
+    if let Some(forgotten) = idle::vanished(view, direction, &run) {
+        return Some(forgotten);
+    }
     let (_, since) = view.translate(run.first_at, sender, receiver);
     let other_way = OtherWay::of(back, since);
     if other_way == OtherWay::Dead {

@@ -4,9 +4,11 @@
 
 mod blackhole;
 mod capture;
+mod counters;
 mod gather;
 mod handshake;
 mod header;
+mod idle;
 mod loss;
 mod mtu;
 mod odds;

@@ -11,6 +11,11 @@ const EXPLAINS: &[(Code, Code)] = &[
     (Code::RstInjected, Code::ResetByServer),
     (Code::RstInjected, Code::RstLost),
     (Code::RstInjected, Code::OneWayBlackhole),
+    // The hosts give up on a connection that a device forgot.
+    (Code::IdleExpiry, Code::ResetByClient),
+    (Code::IdleExpiry, Code::ResetByServer),
+    (Code::IdleExpiry, Code::RstLost),
+    (Code::IdleExpiry, Code::OneWayBlackhole),
     // A sender that gives up over a black hole resets.
     (Code::PathMtuBlackhole, Code::OneWayBlackhole),
     (Code::PathMtuBlackhole, Code::RstLost),

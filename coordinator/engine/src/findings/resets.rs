@@ -1,7 +1,7 @@
 //! Resets: real ones, lost ones, forged ones (ALGORITHMS §3).
 
 use super::view::{host_of, path_of};
-use super::{Odds, Sighting, Symptom, Told, View, wording};
+use super::{Odds, Sighting, Symptom, Told, View, idle, wording};
 use crate::connection::{RstSeen, SentState};
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location, Severity, Toward};
@@ -68,6 +68,9 @@ fn injected(view: &View<'_>, forged: &[&RstSeen]) -> Symptom {
     let odds = forged.iter().map(|reset| weigh(view, reset));
     // Each end's capture would have to lack the RST that it sent, at the same time.
     let odds = if both { odds.fold(BOTH_AT_ONCE, Odds::and) } else { odds.fold(Odds::none(), Odds::better) };
+    if let Some(forgotten) = forged.iter().find_map(|reset| idle::reset(view, reset, odds)) {
+        return forgotten;
+    }
     let details = Details::Injected {
         ttl: first.ttl,
         usual_ttl: first.usual_ttl,

@@ -45,6 +45,9 @@ pub(super) fn span(ns: i64) -> String {
 pub(super) const HOST_EDGE: &str =
     "the network card or driver of either host, outside its capture point, rather than the network between";
 
+/// What a verdict about a host lacks where nobody read its counters.
+pub(super) const NO_COUNTERS: &str = "the host's counters, which would tell why, were not read";
+
 /// What to do next, by code.
 #[expect(clippy::too_many_lines, reason = "one sentence for each code and nothing else")]
 pub(super) const fn next_step(code: Code) -> &'static str {

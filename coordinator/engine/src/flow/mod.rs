@@ -33,7 +33,27 @@ pub(crate) struct Flow {
     pub(crate) first: PacketRef,
     /// Last packet.
     pub(crate) last: PacketRef,
+    /// Packets that ended a silence, the newest ones.
+    pub(crate) wakes: Vec<Wake>,
 }
+
+/// A packet that ended a silence of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wake {
+    pub(crate) packet: PacketRef,
+    /// How long nothing had been seen, in either direction.
+    pub(crate) idle_ns: i64,
+    /// The half that it travels in.
+    pub(crate) half: usize,
+}
+
+/// A connection that nothing was seen of for this long was silent. Retransmission timeouts come to it after three or
+/// four attempts, so packets that repeat data end no silence.
+const SILENT_NS: i64 = 1_000_000_000;
+
+/// How many ends of silences are remembered; the oldest goes. A connection that dies after one sends at most nine
+/// keep-alives that look like more (`tcp_keepalive_probes`).
+const MAX_WAKES: usize = 16;
 
 impl Flow {
     /// A flow that begins with `segment` at `point`.
@@ -49,7 +69,20 @@ impl Flow {
             opening: None,
             first: at,
             last: at,
+            wakes: Vec::new(),
         }
+    }
+
+    /// Notes whether the packet at `at`, of `half`, ends a silence. Called before it becomes the last one.
+    pub(crate) fn note_silence(&mut self, at: PacketRef, half: usize, repeats_data: bool) {
+        let idle_ns = at.at.saturating_sub(self.last.at);
+        if idle_ns < SILENT_NS || repeats_data {
+            return;
+        }
+        if self.wakes.len() >= MAX_WAKES {
+            self.wakes.remove(0);
+        }
+        self.wakes.push(Wake { packet: at, idle_ns, half });
     }
 
     /// The half that travels in `direction`.

@@ -7,7 +7,8 @@ use correlate_engine::rough::RoughAligner;
 use correlate_engine::{Config, Correlator, Feed};
 use correlate_proto::report::{Code, Finding, Report, Severity};
 use correlate_proto::{
-    CaptureKind, CapturePoint, CapturePointId, Coverage, PointStats, Record, Role, Span, Timestamp,
+    CaptureKind, CapturePoint, CapturePointId, Coverage, HostCounters, PointStats, Record, Role, Span,
+    Timestamp,
 };
 use std::net::IpAddr;
 
@@ -25,6 +26,8 @@ pub(super) struct Judge {
     pub(super) holes: [Option<(i64, i64)>; 2],
     pub(super) vouched: [bool; 2],
     pub(super) dropped_by_kernel: [u64; 2],
+    /// What the counters of each host moved by, and when they were read, in virtual time.
+    pub(super) counters: [Vec<(i64, &'static str, u64)>; 2],
     /// Addresses that the captures saw beside those of the records.
     pub(super) seen: Vec<IpAddr>,
     /// Align by handshakes first, as the callers of the engine do.
@@ -47,6 +50,7 @@ impl Default for Judge {
             holes: [None; 2],
             vouched: [false; 2],
             dropped_by_kernel: [0; 2],
+            counters: [Vec::new(), Vec::new()],
             seen: Vec::new(),
             align: true,
             batch: 64,
@@ -95,6 +99,7 @@ impl Judge {
         let points = vec![self.point(0), self.point(1)];
         let mut feed = Feed::new(Correlator::new(config, points), self.rough(captures));
         let mut rng = Rng::new(self.order);
+        self.push_counters(feed.correlator());
         let (mut done, mut ended) = ([0usize; 2], [false; 2]);
         let mut fates = Vec::new();
         while ended != [true; 2] {
@@ -122,6 +127,16 @@ impl Judge {
         let (report, last) = feed.into_correlator().finish_traced();
         fates.extend(last);
         Judgement { report, fates }
+    }
+
+    fn push_counters(&self, correlator: &mut Correlator) {
+        for (end, readings) in self.counters.iter().enumerate() {
+            for &(at, name, by) in readings {
+                let at_ns = at + BASE + self.shift[end];
+                let deltas = [(name.to_owned(), by)].into();
+                correlator.push_counters(id(end), &HostCounters { at_ns, deltas });
+            }
+        }
     }
 
     fn rough(&self, captures: &[Vec<Record>; 2]) -> Vec<Span> {

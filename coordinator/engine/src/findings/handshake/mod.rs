@@ -1,6 +1,7 @@
 //! Handshakes that failed: the grid of what was sent at one end and seen at the other (ALGORITHMS §5.1).
 
 mod answer;
+mod queue;
 mod refusal;
 mod silence;
 
@@ -48,10 +49,10 @@ pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
     }
     let found = [
         handshake.syn_lost(),
-        handshake.unanswered(),
+        handshake.unanswered().map(|silent| handshake.syn_dropped(&silent).unwrap_or(silent)),
         handshake.syn_ack_lost(),
         handshake.syn_ack_ignored(),
-        handshake.ack_lost(),
+        handshake.ack_lost().or_else(|| handshake.ack_dropped()),
     ];
     symptoms.extend(found.into_iter().flatten());
 }

@@ -1,5 +1,6 @@
 //! SYNs that got no answer: lost on the way, or met by silence.
 
+use super::super::counters::{DROPPED_ON_ARRIVAL, Witness};
 use super::super::view::{host_of, path_of};
 use super::super::{Odds, Sighting, Symptom, wording};
 use super::Handshake;
@@ -96,14 +97,18 @@ impl Handshake<'_> {
         ));
         let symptom = Symptom::new(Code::SynUnanswered, Severity::Error, at_most, host_of(back), |told| {
             format!(
-                "{} reached the host and it sent nothing back, in {}.",
+                "{} reached the host and it sent nothing back, in {}: {}.",
                 wording::count(told.received, "SYN", "SYNs"),
-                told.of
+                told.of,
+                told.worst.note
             )
         });
+        let waiting = Window { from: first.at, to: last.at };
+        let witness = Witness::of(self.view.point(responder), waiting, &DROPPED_ON_ARRIVAL);
         let symptom = symptom
             .counting(self.at_opener.syn.count(), log.syn.count())
-            .weighed(odds, self.view.session.opened);
+            .weighed(odds, self.view.session.opened)
+            .with_note(witness.words());
         Some(symptom.in_direction(self.forward).with_evidence(evidence))
     }
 }
