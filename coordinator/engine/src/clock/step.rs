@@ -10,6 +10,10 @@ use super::run::{Run, Shared, Side, SpanOf};
 const GUARD_NS: i64 = SECOND;
 /// Seconds that the twin-envelope test looks at, the newest aside.
 const BUCKETS: i64 = 126;
+/// A packet that is so much of a small step beyond the old bound shows that the step has happened, and one that is
+/// so little beyond it may: packets rarely are the fastest, and the old clock must not be measured with the new one's.
+const MOVED: f64 = 0.5;
+const SUSPECT: f64 = 1.0 / 16.0;
 /// Spans of one run that are remembered; a ring of 512 s has no use for more.
 const MAX_SPANS: usize = 64;
 
@@ -59,14 +63,15 @@ impl Run {
         };
         let buckets: Vec<Bucket> = fastest.iter().map(bucket).collect();
         let Some(shift) = envelope::shift(&buckets, self.least_step()) else { return };
-        // The step shows first in the direction whose bound it broke: half way to the new level.
+        // The step shows first in the direction whose bound it broke.
         let (lane, level) =
             if shift.by > 0.0 { (Lane::Reverse, -shift.lower) } else { (Lane::Forward, shift.upper) };
-        let recent = (second - 8..=second).flat_map(|s| self.ring.points(s, lane));
-        let moved: Option<i64> =
-            { recent }.find(|p| flat.height(lane, *p) < level - shift.by.abs() / 2.0).map(|p| p.x);
-        if let Some(at) = moved {
-            self.split(at, at, second, shared);
+        let beyond = |share: f64| {
+            let mut recent = (second - 8..=second).flat_map(|s| self.ring.points(s, lane));
+            recent.find(|p| flat.height(lane, *p) < level - shift.by.abs() * share).map(|p| p.x)
+        };
+        if let (Some(before), Some(at)) = (beyond(SUSPECT), beyond(MOVED)) {
+            self.split(before, at, second, shared);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod generator;
+mod promises;
 mod properties;
 mod queueing;
 mod robustness;
