@@ -1,16 +1,36 @@
 //! What has arrived of each capture point: the meeting place of recorder, uploads and feed. Bounded: it holds
 //! positions, the batches themselves wait in the recording.
 
+use core::cmp::Ordering;
 use correlate_proto::{CapturePointId, Local, Timestamp};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Up to when a capture point has delivered everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watermark {
+    /// By the clock that stamps its packets; absent if not known.
+    pub(crate) stamp: Option<Timestamp<Local>>,
+    /// By its raw clock, which is never set; absent if not known.
+    pub(crate) raw_ns: Option<i64>,
+}
+
+impl Watermark {
+    /// Whether this says more than `other`.
+    pub(crate) fn is_beyond(&self, other: &Self) -> bool {
+        match (self.raw_ns, other.raw_ns) {
+            (Some(own), Some(theirs)) => own > theirs,
+            _ => self.stamp.cmp(&other.stamp) == Ordering::Greater,
+        }
+    }
+}
 
 /// How far a capture point has delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Arrived {
     /// Number of the newest recorded batch; 0: none.
     pub(crate) recorded_through: u64,
-    /// The newest heartbeat: everything up to the stamp is in batches up to the number.
-    pub(crate) heartbeat: Option<(u64, Timestamp<Local>)>,
+    /// The newest heartbeat: everything up to the watermark is in batches up to the number.
+    pub(crate) heartbeat: Option<(u64, Watermark)>,
     /// Nothing follows.
     pub(crate) ended: bool,
 }
@@ -45,7 +65,7 @@ impl Arrivals {
         self.change(point, |arrived| arrived.recorded_through = arrived.recorded_through.max(through));
     }
 
-    pub(crate) fn heartbeat(&self, point: CapturePointId, sequence: u64, watermark: Timestamp<Local>) {
+    pub(crate) fn heartbeat(&self, point: CapturePointId, sequence: u64, watermark: Watermark) {
         self.change(point, |arrived| arrived.heartbeat = Some((sequence, watermark)));
     }
 

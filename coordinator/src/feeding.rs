@@ -1,27 +1,28 @@
 //! From the recording into the engine.
 //!
 //! Live and replay run the same code over the same file: the consumer says which point it waits for, and that
-//! point's next batch is read. Only waiting differs. What is no record (counters, clock samples) is handed over
-//! at the end, in the order of its stamps, so that the time of its arrival changes nothing. Only the counters of
-//! a file are known as soon as it ends, and say what it covers.
+//! point's next batch is read. Only waiting differs. What stands beside the records of a batch (clock samples, host
+//! counters, drops) is handed over with it, and finds its place by its time. The capture's own counters are known
+//! at the end; only those of a file as soon as it ends, and say what it covers.
 
-use crate::arrivals::{Arrivals, Arrived};
+use crate::arrivals::{Arrivals, Arrived, Watermark};
 use crate::body::BatchOpener;
 use crate::recording::{RecordedPoint, Recording, RecordingError, SessionMeta};
 use correlate_engine::{Config, Correlator, Event, Feed, Progress};
+use correlate_proto::convert::Sidecar;
 use correlate_proto::report::Report;
-use correlate_proto::{
-    CaptureKind, CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Span, Timestamp,
-};
+use correlate_proto::{CaptureKind, CapturePointId, Local, PointStats, Record, Span, Timestamp};
 
 /// What takes in a session's records; the engine behind its [`Feed`].
 pub(crate) trait Consumer {
     /// The point whose records or watermark are needed next; `None` once all have ended.
     fn waiting_for(&self) -> Option<CapturePointId>;
+    /// What stands beside the point's next records.
+    fn push_sidecar(&mut self, point: CapturePointId, sidecar: Sidecar);
     /// The point's next records; an empty vector is left.
     fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>);
     /// The point has delivered everything up to here.
-    fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>);
+    fn advance(&mut self, point: CapturePointId, watermark: Watermark);
     /// The point is a file, was read to its end and has these counters; it covers the time from then on.
     fn file_read(&mut self, point: CapturePointId, covers_from: Timestamp<Local>, stats: PointStats);
     /// The point has delivered all there is.
@@ -34,11 +35,9 @@ pub(crate) trait Consumer {
     fn conclude(self: Box<Self>) -> Box<dyn Conclusion>;
 }
 
-/// What takes in a session's counters and clocks, and judges.
+/// What takes in the captures' counters, and judges.
 pub(crate) trait Conclusion {
     fn push_stats(&mut self, point: CapturePointId, stats: PointStats);
-    fn push_clock(&mut self, point: CapturePointId, sample: ClockSample);
-    fn push_counters(&mut self, point: CapturePointId, counters: HostCounters);
     fn poll(&mut self) -> Option<Event>;
     fn finish(self: Box<Self>) -> Report;
 }
@@ -69,12 +68,21 @@ impl Consumer for Feed {
         Self::waiting_for(self)
     }
 
+    fn push_sidecar(&mut self, point: CapturePointId, sidecar: Sidecar) {
+        Self::push_sidecar(self, point, sidecar);
+    }
+
     fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>) {
         Self::push_batch(self, point, records);
     }
 
-    fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
-        Self::advance(self, point, watermark);
+    fn advance(&mut self, point: CapturePointId, watermark: Watermark) {
+        if let Some(stamp) = watermark.stamp {
+            Self::advance(self, point, stamp);
+        }
+        if let Some(raw_ns) = watermark.raw_ns {
+            self.advance_raw(point, raw_ns);
+        }
     }
 
     fn file_read(&mut self, point: CapturePointId, covers_from: Timestamp<Local>, stats: PointStats) {
@@ -102,14 +110,6 @@ impl Consumer for Feed {
 impl Conclusion for Correlator {
     fn push_stats(&mut self, point: CapturePointId, stats: PointStats) {
         Self::push_stats(self, point, stats);
-    }
-
-    fn push_clock(&mut self, point: CapturePointId, sample: ClockSample) {
-        Self::push_clock(self, point, sample);
-    }
-
-    fn push_counters(&mut self, point: CapturePointId, counters: HostCounters) {
-        Self::push_counters(self, point, &counters);
     }
 
     fn poll(&mut self) -> Option<Event> {
@@ -184,13 +184,13 @@ pub(crate) fn run(
 #[derive(Debug, Clone, Copy, Default)]
 struct Fed {
     through: u64,
-    watermark: Option<Timestamp<Local>>,
+    watermark: Option<Watermark>,
 }
 
 /// What to do for a point next.
 enum Step {
     ReadBatch,
-    Advance(Timestamp<Local>),
+    Advance(Watermark),
     End,
     Wait,
 }
@@ -204,12 +204,20 @@ impl Fed {
             return Step::End;
         }
         match arrived.heartbeat {
-            Some((sequence, watermark)) if sequence <= self.through && Some(watermark) > self.watermark => {
-                self.watermark = Some(watermark);
+            Some((sequence, watermark)) if sequence <= self.through && self.advance(watermark) => {
                 Step::Advance(watermark)
             }
             Some(_) | None => Step::Wait,
         }
+    }
+
+    /// Whether `watermark` says more than what was said before, and notes it then.
+    fn advance(&mut self, watermark: Watermark) -> bool {
+        let is_news = self.watermark.is_none_or(|known| watermark.is_beyond(&known));
+        if is_news {
+            self.watermark = Some(watermark);
+        }
+        is_news
     }
 }
 
@@ -230,11 +238,14 @@ fn read_batch(
         place: format!("batches, point {}, seq {}", point.0, sealed.sequence),
         reason: error.to_string(),
     })?;
+    let watermark =
+        Watermark { stamp: contents.sidecar.watermark, raw_ns: contents.sidecar.watermark_raw_ns };
+    consumer.push_sidecar(point, contents.sidecar);
     if !contents.records.is_empty() {
         consumer.push_batch(point, &mut contents.records);
     }
-    if let Some(watermark) = contents.sidecar.watermark {
-        fed.watermark = fed.watermark.max(Some(watermark));
+    if watermark.stamp.is_some() || watermark.raw_ns.is_some() {
+        fed.advance(watermark);
         consumer.advance(point, watermark);
     }
     Ok(())
@@ -247,8 +258,6 @@ fn conclude(
     observer: &mut dyn Observer,
 ) -> Result<Report, FeedError> {
     for RecordedPoint { point, .. } in points {
-        recording.each_clock_sample(point.id, |sample| conclusion.push_clock(point.id, sample))?;
-        recording.each_host_counters(point.id, |counters| conclusion.push_counters(point.id, counters))?;
         conclusion.push_stats(point.id, recording.stats(point.id)?);
     }
     while let Some(event) = conclusion.poll() {

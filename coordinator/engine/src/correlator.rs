@@ -8,11 +8,11 @@ use crate::clock::Alignment;
 use crate::fate::{FateRecord, Horizon};
 use crate::feed::LATEST;
 use crate::session::Session;
+use crate::steady::SteadyClock;
 use crate::{Config, report};
+use correlate_proto::convert::Sidecar;
 use correlate_proto::report::{Finding, Report};
-use correlate_proto::{
-    CapturePoint, CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Span, Timestamp,
-};
+use correlate_proto::{CapturePoint, CapturePointId, Local, PointStats, Record, Span, Timestamp};
 use std::collections::VecDeque;
 
 /// Correlates the records of a session's capture points.
@@ -72,18 +72,62 @@ impl Correlator {
 
     /// Takes in the point's counters as they now stand.
     pub fn push_stats(&mut self, point: CapturePointId, stats: PointStats) {
-        self.session.points[usize::from(point.0)].stats = stats;
+        self.session.points[usize::from(point.0)].take_stats(stats);
     }
 
-    /// Takes in a reading of the counters of the point's host, in the order in which they were made.
-    pub fn push_counters(&mut self, point: CapturePointId, counters: &HostCounters) {
-        let at = counters.at_ns;
-        self.session.points[usize::from(point.0)].add_counters(at, counters);
+    /// A batch of `point` comes, with what stands beside it; with `begin` its first sample puts the point on steady
+    /// time, before its first record. Gives the steady time of the newest sample, and maps the sidecar's times.
+    pub(crate) fn begin_batch(
+        &mut self,
+        point: CapturePointId,
+        sidecar: &mut Sidecar,
+        begin: bool,
+    ) -> Option<i64> {
+        let point = &mut self.session.points[usize::from(point.0)];
+        if let (true, Some(first)) = (begin, sidecar.clock_samples.first()) {
+            point.steady = Some(SteadyClock::new(first));
+        }
+        let clock = point.steady.as_mut()?;
+        clock.begin_batch(&sidecar.clock_samples, sidecar.watermark_raw_ns);
+        // Now, while the clock knows nothing later: what it shows may be shown again.
+        for counters in &mut sidecar.host_counters {
+            counters.at_ns = clock.of_wall(counters.at_ns);
+        }
+        for loss in &mut sidecar.losses {
+            let (first, last) = (clock.of_wall(loss.first_at.as_ns()), clock.of_wall(loss.last_at.as_ns()));
+            loss.first_at = Timestamp::from_ns(first.min(last));
+            loss.last_at = Timestamp::from_ns(first.max(last));
+        }
+        Some(clock.now())
     }
 
-    /// Takes in a reading of the point's clocks. Stamps are compared as `CLOCK_REALTIME` for now; the samples are
-    /// kept in the recording for mapping them to the raw clock.
-    pub fn push_clock(&mut self, _point: CapturePointId, _sample: ClockSample) {}
+    /// Maps the stamps of the batch's records, if the point is on steady time; then gives the latest of them.
+    pub(crate) fn to_steady(&mut self, point: CapturePointId, records: &mut [Record]) -> Option<i64> {
+        let clock = self.session.points[usize::from(point.0)].steady.as_mut()?;
+        let mut latest = None;
+        for record in records {
+            let stamp = record.at().as_ns().clamp(-LATEST, LATEST);
+            let at = clock.of_packet(record.packet(), stamp);
+            *record = record.stamped(Timestamp::from_ns(at));
+            latest = latest.max(Some(at));
+        }
+        latest.map(|latest| latest.min(clock.now()))
+    }
+
+    /// Whether the point's stamps are mapped.
+    pub(crate) fn is_steady(&self, point: CapturePointId) -> bool {
+        self.session.points[usize::from(point.0)].steady.is_some()
+    }
+
+    /// Steady time of a count of the point's raw clock.
+    pub(crate) fn steady_of_raw(&self, point: CapturePointId, raw_ns: i64) -> Option<i64> {
+        Some(self.session.points[usize::from(point.0)].steady.as_ref()?.of_raw(raw_ns))
+    }
+
+    /// Takes in what was told beside records: the host's counters, packets that were dropped.
+    pub(crate) fn take_sidecar(&mut self, point: CapturePointId, sidecar: &Sidecar) {
+        self.session.points[usize::from(point.0)].take_sidecar(sidecar);
+    }
 
     /// `point` has delivered everything up to `watermark`, by its own clock.
     pub fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
@@ -96,7 +140,10 @@ impl Correlator {
         self.session.settle(Horizon::Watermarks);
         self.events.extend(self.session.fates.drain(..).map(Event::Fate));
         self.session.fold_healthy();
-        self.events.extend(self.session.news().into_iter().map(|finding| Event::Finding(Box::new(finding))));
+        let mut news = self.session.news();
+        let own_time = report::OwnTime::of(&self.session);
+        news.iter_mut().for_each(|finding| own_time.finding(finding));
+        self.events.extend(news.into_iter().map(|finding| Event::Finding(Box::new(finding))));
     }
 
     /// The next event, if there is one.
@@ -140,6 +187,6 @@ impl Correlator {
         self.session.bury_all();
         self.session.resolve_fates();
         let fates = core::mem::take(&mut self.session.fates);
-        (report::write(&self.session), fates)
+        (report::write(self.session), fates)
     }
 }

@@ -4,8 +4,12 @@
 //! when every other point has either a later record waiting or a watermark beyond it, so the order depends on
 //! the records alone and not on when they arrived: the same recording gives the same order. The same holds for
 //! the epochs of event time at which segments are judged: they stand at fixed places in that order.
+//!
+//! What an agent tells beside its records (counters, drops) enters at the first epoch behind the time of its telling,
+//! so it changes nothing that was judged before, however early it is known here.
 
 use crate::{Correlator, Progress};
+use correlate_proto::convert::Sidecar;
 use correlate_proto::{CapturePointId, Local, Record, Span, Timestamp};
 use std::collections::VecDeque;
 
@@ -15,6 +19,14 @@ const EPOCH_NS: i64 = 250_000_000;
 /// Stamps further from 1970 than this, 146 years, are damage; they are taken as this far, so that no sum of them
 /// overflows.
 pub(crate) const LATEST: i64 = (1 << 62) - 1;
+
+/// Stamps within one capture may go backwards by tens of µs; records older than the newest by more are in.
+const DISORDER_NS: i64 = 10_000_000;
+
+/// The last epoch at or before `at`.
+const fn epoch_of(at: i64) -> i64 {
+    at.div_euclid(EPOCH_NS).saturating_mul(EPOCH_NS)
+}
 
 /// The merged feed into a [`Correlator`].
 #[derive(Debug)]
@@ -35,6 +47,10 @@ struct Queue {
     /// On common time.
     watermark: Option<i64>,
     ended: bool,
+    /// What came beside the records, by its time on common time.
+    beside: VecDeque<(i64, Sidecar)>,
+    /// Records or samples of the point were taken in: what its stamps are is settled.
+    begun: bool,
 }
 
 impl Queue {
@@ -44,7 +60,12 @@ impl Queue {
     }
 
     fn common_time(&self, record: &Record) -> i64 {
-        record.at().as_ns().saturating_add(self.rough_offset).clamp(-LATEST, LATEST)
+        self.common(record.at().as_ns())
+    }
+
+    /// On common time.
+    fn common(&self, at: i64) -> i64 {
+        at.saturating_add(self.rough_offset).clamp(-LATEST, LATEST)
     }
 
     /// No record that is still to come is earlier than this.
@@ -72,28 +93,71 @@ impl Feed {
                 queued: 0,
                 watermark: None,
                 ended: false,
+                beside: VecDeque::new(),
+                begun: false,
             })
             .collect();
         Self { correlator, queues, next_epoch: i64::MIN, spare: Vec::new() }
     }
 
+    /// Hands over what stands beside the next records of `point`, before those records. A point whose first sidecar has
+    /// a watermark by the raw clock is on steady time from then on: its stamps are mapped by the samples.
+    pub fn push_sidecar(&mut self, point: CapturePointId, mut sidecar: Sidecar) {
+        let queue = &mut self.queues[usize::from(point.0)];
+        let begin = sidecar.watermark_raw_ns.is_some() && !queue.begun;
+        queue.begun = true;
+        let steady = self.correlator.begin_batch(point, &mut sidecar, begin);
+        // Mapped by; they need not wait.
+        sidecar.clock_samples = Vec::new();
+        if sidecar.host_counters.is_empty() && sidecar.losses.is_empty() {
+            return;
+        }
+        let told = sidecar.losses.iter().map(|loss| loss.last_at.as_ns());
+        let told = told.chain(sidecar.host_counters.iter().map(|counters| counters.at_ns)).max();
+        // By the samples it cannot be earlier than anything that was delivered before it.
+        let at = queue.common(steady.or(told).unwrap_or(0));
+        let at = queue.beside.back().map_or(at, |&(before, _)| at.max(before));
+        queue.beside.push_back((at, sidecar));
+    }
+
     /// Hands over the next records of `point`, in capture order; leaves an empty vector of some capacity behind
     /// for the caller to fill again.
     pub fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>) {
-        let batch = core::mem::replace(records, self.spare.pop().unwrap_or_default());
-        let queue = &mut self.queues[usize::from(point.0)];
+        let mut batch = core::mem::replace(records, self.spare.pop().unwrap_or_default());
         if batch.is_empty() {
             return;
         }
+        let newest = self.correlator.to_steady(point, &mut batch);
+        let queue = &mut self.queues[usize::from(point.0)];
+        queue.begun = true;
         queue.queued += batch.len();
         queue.batches.push_back(batch);
+        if let Some(newest) = newest {
+            let until = queue.common(newest.saturating_sub(DISORDER_NS));
+            queue.watermark = queue.watermark.max(Some(until));
+        }
         self.run();
     }
 
-    /// `point` has delivered everything up to `watermark`.
+    /// `point` has delivered everything up to `watermark`, by the clock that stamps its records. Of a point on steady
+    /// time only [`Feed::advance_raw`] says that.
     pub fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
+        if !self.correlator.is_steady(point) {
+            self.raise(point, watermark.as_ns());
+        }
+    }
+
+    /// `point` has delivered everything up to `raw_ns` of its raw clock. Says nothing of a point that is not on steady
+    /// time.
+    pub fn advance_raw(&mut self, point: CapturePointId, raw_ns: i64) {
+        if let Some(until) = self.correlator.steady_of_raw(point, raw_ns) {
+            self.raise(point, until);
+        }
+    }
+
+    fn raise(&mut self, point: CapturePointId, watermark: i64) {
         let queue = &mut self.queues[usize::from(point.0)];
-        let watermark = watermark.as_ns().saturating_add(queue.rough_offset);
+        let watermark = watermark.saturating_add(queue.rough_offset);
         if queue.watermark.is_none_or(|known| known < watermark) {
             queue.watermark = Some(watermark);
             self.run();
@@ -139,6 +203,14 @@ impl Feed {
             queue.ended = true;
         }
         self.run();
+        self.tell_beside(i64::MAX);
+        for (point, queue) in (0u16..).zip(&self.queues) {
+            let id = CapturePointId(point);
+            if let (true, Some(watermark)) = (self.correlator.is_steady(id), queue.watermark) {
+                let until = watermark.saturating_sub(queue.rough_offset);
+                self.correlator.advance(id, Timestamp::from_ns(until));
+            }
+        }
         self.correlator
     }
 
@@ -148,7 +220,13 @@ impl Feed {
             self.hand_on(point, until);
         }
         let frontier = self.queues.iter().map(Queue::frontier).min().unwrap_or(i64::MIN);
-        if frontier < i64::MAX && frontier >= self.next_epoch && self.next_epoch > i64::MIN {
+        if frontier == i64::MAX {
+            return;
+        }
+        if self.next_epoch == i64::MIN {
+            // Nothing is judged yet, and all that comes is later.
+            self.tell_beside(epoch_of(frontier));
+        } else if frontier >= self.next_epoch {
             self.pass_epoch(frontier);
         }
     }
@@ -203,16 +281,46 @@ impl Feed {
         }
     }
 
-    /// Event time has come to `now`: the last epoch at or before it is passed, those between are empty.
+    /// Event time has come to `now`: the last epoch at or before it is passed. Those between are empty, but for what was
+    /// told beside the records: what is due before it is told is judged without it, whether or not a heartbeat made
+    /// the feed stop there.
     fn pass_epoch(&mut self, now: i64) {
-        let epoch = now.div_euclid(EPOCH_NS) * EPOCH_NS;
-        if self.next_epoch > i64::MIN {
-            for (point, queue) in self.queues.iter().enumerate() {
-                let id = CapturePointId(u16::try_from(point).unwrap_or(u16::MAX));
-                self.correlator.advance(id, Timestamp::from_ns(epoch.saturating_sub(queue.rough_offset)));
-            }
-            self.correlator.pass_epoch();
+        let epoch = epoch_of(now);
+        while let Some(told) = self.next_beside().filter(|&told| told <= epoch) {
+            let before = epoch_of(told.saturating_sub(1));
+            self.judge(before);
+            self.tell_beside(before.saturating_add(EPOCH_NS));
         }
+        self.judge(epoch);
         self.next_epoch = epoch.saturating_add(EPOCH_NS);
+    }
+
+    /// Passes `epoch`, unless it was passed before or nothing has begun.
+    fn judge(&mut self, epoch: i64) {
+        if self.next_epoch == i64::MIN || epoch < self.next_epoch {
+            return;
+        }
+        for (point, queue) in self.queues.iter().enumerate() {
+            let id = CapturePointId(u16::try_from(point).unwrap_or(u16::MAX));
+            self.correlator.advance(id, Timestamp::from_ns(epoch.saturating_sub(queue.rough_offset)));
+        }
+        self.correlator.pass_epoch();
+        self.next_epoch = epoch.saturating_add(EPOCH_NS);
+    }
+
+    /// When the next thing was told beside the records.
+    fn next_beside(&self) -> Option<i64> {
+        self.queues.iter().filter_map(|queue| queue.beside.front().map(|&(at, _)| at)).min()
+    }
+
+    /// Hands on what was told beside the records up to `until`.
+    fn tell_beside(&mut self, until: i64) {
+        for (point, queue) in (0u16..).zip(&mut self.queues) {
+            while queue.beside.front().is_some_and(|&(at, _)| at <= until) {
+                if let Some((_, sidecar)) = queue.beside.pop_front() {
+                    self.correlator.take_sidecar(CapturePointId(point), &sidecar);
+                }
+            }
+        }
     }
 }

@@ -80,7 +80,8 @@ impl Session {
         if segment.payload_len > 0 {
             state.verifiable += u64::from(wire_segments(segment.payload_len, mss));
         }
-        let packet = Entering { point, direction, start, novelty, mss };
+        let doubtful = self.points[point].is_doubtful(segment.packet);
+        let packet = Entering { point, direction, start, novelty, mss, doubtful };
         for hop in hops_of(connection.flows.len(), position) {
             self.enter_hop(index, hop, &packet, segment);
         }
@@ -99,7 +100,7 @@ impl Session {
         let points = both.map(|(up, down)| [up.point, down.point]);
         let ids = points.map(|points| points.map(|point| self.points[point].info.id));
         let mut sink = MatchSink {
-            clock: points.map(|[up, down]| clock_of(&mut self.clocks, up, down)),
+            clock: points.map(|[up, down]| clock_of(&mut self.clocks, &self.points, up, down)),
             copies: both.map(|(up, down)| Copies::new(up, down, direction, offset)),
             direction,
             points: points.unwrap_or([packet.point; 2]),
@@ -119,6 +120,7 @@ impl Session {
         let twins = &mut self.points[packet.point].twins;
         let (start, novelty) = (packet.start + shift, packet.novelty.shifted(shift));
         cut(segment, start, segment.at.as_ns(), novelty, packet.mss, |piece: Piece| {
+            let piece = Piece { doubtful: packet.doubtful, ..piece };
             if sends {
                 lane.send(piece, |found: Match| sink.take(&found, tally));
                 return;
@@ -144,6 +146,8 @@ struct Entering {
     start: i64,
     novelty: Novelty,
     mss: Option<u32>,
+    /// When it was captured is not certain.
+    doubtful: bool,
 }
 
 /// Where on the path a packet is captured.

@@ -23,6 +23,7 @@ mod session;
 mod sightings;
 mod sink;
 mod stats;
+mod steady;
 mod twins;
 
 pub use config::Config;

@@ -2,10 +2,15 @@
 
 use crate::readings::Readings;
 use crate::sightings::Sightings;
+use crate::steady::{SteadyClock, WallStep};
 use crate::twins::Twins;
-use correlate_proto::{CaptureKind, CapturePoint, HostCounters, PointStats, Role};
+use correlate_proto::convert::{Loss, Sidecar};
+use correlate_proto::{CaptureKind, CapturePoint, Coverage, PointStats, Role, Timestamp};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+/// Stretches of drops that are told apart; beyond it the last one grows, so that no drop is outside of all.
+const MAX_DROP_WINDOWS: usize = 4096;
 
 /// A capture point with its state.
 #[derive(Debug)]
@@ -40,6 +45,13 @@ pub(crate) struct Point {
     pub(crate) missed_by_all: u64,
     /// What the host's counters show, as far as the session has come.
     readings: Readings,
+    /// What puts the stamps of a live capture on a clock that nobody sets or slews; all times of the point are steady
+    /// then. Absent for files, whose stamps are taken as they are.
+    pub(crate) steady: Option<SteadyClock>,
+    /// When packets were dropped on their way into the capture, as far as the session has come; in order.
+    drop_windows: Vec<Window>,
+    /// How many in those.
+    dropped: u64,
     /// Where one packet may be seen more than once.
     pub(crate) sightings: Sightings,
     /// The newest packets that arrived here.
@@ -74,6 +86,9 @@ impl Point {
             identified: 0,
             missed_by_all: 0,
             readings: Readings::default(),
+            steady: None,
+            drop_windows: Vec::new(),
+            dropped: 0,
             sightings,
             twins: Twins::default(),
         }
@@ -98,7 +113,7 @@ impl Point {
     /// what the counters say may come at any time, and must not change what is judged before.
     pub(crate) fn covered_to(&self) -> Option<i64> {
         match self.info.kind {
-            CaptureKind::Live { .. } if !self.ended => self.watermark,
+            CaptureKind::Live { .. } if !self.ended || self.steady.is_some() => self.watermark,
             CaptureKind::Live { .. } | CaptureKind::File => self.span.map(|(_, last)| last),
         }
     }
@@ -109,9 +124,9 @@ impl Point {
         self.counted_drops() > 0 || self.missed > 0
     }
 
-    /// Packets that were counted as dropped.
-    pub(crate) const fn counted_drops(&self) -> u64 {
-        self.stats.dropped_by_kernel.saturating_add(self.stats.dropped_by_agent)
+    /// Packets that were counted as dropped, as far as the session has come.
+    pub(crate) fn counted_drops(&self) -> u64 {
+        self.stats.dropped_by_kernel.saturating_add(self.stats.dropped_by_agent).max(self.dropped)
     }
 
     /// Whether `address` is one of the host's own, as far as its interfaces are known.
@@ -152,9 +167,60 @@ impl Point {
         }
     }
 
-    /// Takes in a reading of the host's counters, made at `at` by the point's clock.
-    pub(crate) fn add_counters(&mut self, at: i64, counters: &HostCounters) {
-        self.readings.add(at, counters);
+    /// Takes in what was told beside records, its times by the clock by which the point's are.
+    pub(crate) fn take_sidecar(&mut self, sidecar: &Sidecar) {
+        for counters in &sidecar.host_counters {
+            self.readings.add(counters);
+        }
+        for loss in &sidecar.losses {
+            self.take_loss(loss);
+        }
+    }
+
+    fn take_loss(&mut self, loss: &Loss) {
+        self.dropped = self.dropped.saturating_add(loss.count);
+        let window = Window { from: loss.first_at.as_ns(), to: loss.last_at.as_ns() };
+        let is_full = self.drop_windows.len() >= MAX_DROP_WINDOWS;
+        match self.drop_windows.last_mut().filter(|last| is_full || window.from <= last.to) {
+            Some(last) => *last = Window { from: last.from.min(window.from), to: last.to.max(window.to) },
+            None => self.drop_windows.push(window),
+        }
+    }
+
+    /// Takes in the capture's counters as they now stand.
+    pub(crate) fn take_stats(&mut self, mut stats: PointStats) {
+        if let Some(clock) = &self.steady {
+            let steady = |at: Timestamp<_>| Timestamp::from_ns(clock.of_wall(at.as_ns()));
+            for window in &mut stats.drop_windows {
+                let (from, to) = (steady(window.from), steady(window.to));
+                *window = Coverage { from: from.min(to), to: from.max(to) };
+            }
+            // By the wall clock, which may have been set meanwhile; what the watermarks prove is better.
+            stats.coverage = Vec::new();
+        }
+        self.stats = stats;
+    }
+
+    /// What the host's own clock showed at `at`: the stamp of a packet of that time.
+    pub(crate) fn own_time(&self, at: i64) -> i64 {
+        self.steady.as_ref().map_or(at, |clock| clock.wall(at))
+    }
+
+    /// When the host's clock was set, as its agent noted.
+    pub(crate) fn steps(&self) -> &[WallStep] {
+        self.steady.as_ref().map_or(&[], SteadyClock::steps)
+    }
+
+    /// Whether the time of that packet is not certain, as the host's clock was set just then.
+    pub(crate) fn is_doubtful(&self, packet: u64) -> bool {
+        self.steady.as_ref().is_some_and(|clock| clock.is_doubtful(packet))
+    }
+
+    /// Whether packets were dropped on their way into the capture at some time of `window`, as far as is known.
+    pub(crate) fn dropped_during(&self, window: Window) -> bool {
+        let touches = |from: i64, to: i64| from <= window.to && window.from <= to;
+        self.drop_windows.iter().any(|known| touches(known.from, known.to))
+            || self.stats.drop_windows.iter().any(|known| touches(known.from.as_ns(), known.to.as_ns()))
     }
 
     /// How much a counter of the host moved during `window`: `TcpExtListenOverflows`, `eth0:rx_dropped`. Counters are

@@ -37,8 +37,8 @@ struct Reading {
 type Between = (i64, i64);
 
 impl Readings {
-    /// Takes in a reading made at `at`. The first one only says which counters there are, and since when.
-    pub(crate) fn add(&mut self, at: i64, counters: &HostCounters) {
+    /// Takes in a reading. The first one only says which counters there are, and since when.
+    pub(crate) fn add(&mut self, counters: &HostCounters) {
         let mut moved: Vec<(u16, u64)> = Vec::with_capacity(counters.deltas.len());
         for (name, &by) in &counters.deltas {
             if let Some(id) = self.id(name)
@@ -49,8 +49,8 @@ impl Readings {
         }
         moved.sort_unstable();
         // A clock that went back must not make an interval that ends before it begins.
-        let from = self.read_at.unwrap_or(at);
-        let at = at.max(from);
+        let from = self.read_at.unwrap_or(counters.at_ns);
+        let at = counters.at_ns.max(from);
         if self.read_at.is_some() || !moved.is_empty() {
             self.readings.push_back(Reading { from, to: at, moved });
         }
@@ -134,22 +134,22 @@ mod tests {
 
     const SECOND: i64 = 1_000_000_000;
 
-    fn counters(deltas: &[(&str, u64)]) -> HostCounters {
+    fn counters(at_ns: i64, deltas: &[(&str, u64)]) -> HostCounters {
         let deltas = deltas.iter().map(|&(name, by)| (name.to_owned(), by)).collect();
-        HostCounters { at_ns: 0, deltas }
+        HostCounters { at_ns, deltas }
     }
 
     /// Read at 10 s, 11 s, …; `TcpOutRsts` moved by 3 between 11 and 12 s and by 4 between 14 and 15 s.
     fn seven() -> Readings {
         let mut readings = Readings::default();
-        readings.add(10 * SECOND, &counters(&[("TcpOutRsts", 0), ("TcpExtListenDrops", 0)]));
+        readings.add(&counters(10 * SECOND, &[("TcpOutRsts", 0), ("TcpExtListenDrops", 0)]));
         for second in 11..=17 {
             let moved: &[(&str, u64)] = match second {
                 12 => &[("TcpOutRsts", 3)],
                 15 => &[("TcpOutRsts", 4), ("eth0:rx_dropped", 1)],
                 _ => &[],
             };
-            readings.add(second * SECOND, &counters(moved));
+            readings.add(&counters(second * SECOND, moved));
         }
         readings
     }
@@ -182,7 +182,7 @@ mod tests {
         let never = Readings::default();
         assert_eq!((never.moved((0, SECOND), "TcpOutRsts"), never.cover((0, 0))), (None, false));
         let mut once = Readings::default();
-        once.add(SECOND, &counters(&[("TcpOutRsts", 0)]));
+        once.add(&counters(SECOND, &[("TcpOutRsts", 0)]));
         assert_eq!(once.moved((SECOND, SECOND), "TcpOutRsts"), None, "one reading speaks of no time");
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let mut readings = Readings::default();
         let total = i64::try_from(MAX_READINGS).unwrap() * 5;
         for second in 0..=total {
-            readings.add(second * SECOND, &counters(&[("a", 1), (&format!("n{second}"), 1)]));
+            readings.add(&counters(second * SECOND, &[("a", 1), (&format!("n{second}"), 1)]));
         }
         assert!(readings.readings.len() <= MAX_READINGS && readings.names.len() == MAX_NAMES);
         let all = (0, total * SECOND);
@@ -207,7 +207,7 @@ mod tests {
     fn a_clock_that_goes_back_makes_no_interval_that_ends_before_it_begins() {
         let mut readings = Readings::default();
         for at in [5, 9, 3, 10] {
-            readings.add(at * SECOND, &counters(&[("a", 1)]));
+            readings.add(&counters(at * SECOND, &[("a", 1)]));
         }
         assert!(readings.readings.iter().all(|reading| reading.from <= reading.to));
         assert_eq!(readings.moved((5 * SECOND, 10 * SECOND), "a"), Some(4));

@@ -138,13 +138,18 @@ impl Session {
     }
 }
 
-/// The clock of a pair of points, made when first needed. Stamps of today's captures are `CLOCK_REALTIME`.
-pub(crate) fn clock_of(
-    clocks: &mut BTreeMap<(usize, usize), PairClock>,
+/// The clock of a pair of points, made when first needed. Where both are on steady time it is that of two free
+/// oscillators.
+pub(crate) fn clock_of<'a>(
+    clocks: &'a mut BTreeMap<(usize, usize), PairClock>,
+    points: &[Point],
     upstream: usize,
     downstream: usize,
-) -> &mut PairClock {
-    clocks.entry((upstream, downstream)).or_insert_with(|| PairClock::new(ClockInput::Realtime))
+) -> &'a mut PairClock {
+    clocks.entry((upstream, downstream)).or_insert_with(|| {
+        let steady = [upstream, downstream].iter().all(|&point| points[point].steady.is_some());
+        PairClock::new(if steady { ClockInput::Raw } else { ClockInput::Realtime })
+    })
 }
 
 /// What may tell the SYN of `flow` at another end.

@@ -1,6 +1,6 @@
 //! Where matches go: the tally of the direction, the clock of the two points, and the trace.
 
-use crate::clock::PairClock;
+use crate::clock::{PairClock, Witness};
 use crate::connection::{Changes, Circumstances, Tally, Told};
 use crate::fate::{Fate, FateRecord};
 use crate::flow::{Flow, Half};
@@ -71,10 +71,19 @@ impl MatchSink<'_> {
             self.changes.compare(found, (down, up));
         }
         let (sent, received) = (Timestamp::from_ns(found.sent.at), Timestamp::from_ns(found.received.at));
-        match (&mut self.clock, found.certain, self.direction) {
-            (Some(clock), true, Direction::ClientToServer) => clock.forward(sent, received),
-            (Some(clock), true, Direction::ServerToClient) => clock.reverse(sent, received),
-            _ => {}
+        let certain = found.certain && !found.sent.doubtful && !found.received.doubtful;
+        let Some(clock) = self.clock.as_mut().filter(|_| certain) else { return };
+        let numbers = (found.sent.packet, found.received.packet);
+        match self.direction {
+            Direction::ClientToServer => {
+                clock.forward(sent, received);
+                clock.witness(Witness { a: sent, b: received, packets: numbers, forward: true });
+            }
+            Direction::ServerToClient => {
+                clock.reverse(sent, received);
+                let packets = (numbers.1, numbers.0);
+                clock.witness(Witness { a: received, b: sent, packets, forward: false });
+            }
         }
     }
 

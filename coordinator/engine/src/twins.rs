@@ -64,6 +64,7 @@ mod tests {
             repeats: false,
             known: false,
             at,
+            doubtful: false,
             packet: 1,
             serial: 1,
             tsval: Some(7),

@@ -4,10 +4,7 @@ use super::error::RecordingError;
 use super::open::{Recording, SWAPPED, SessionMeta, YES};
 use super::write::signed;
 use correlate_proto::convert::{capture_point_from_wire, stats_from_wire};
-use correlate_proto::{
-    CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, Local, PointStats, Span, Timestamp,
-    wire,
-};
+use correlate_proto::{CapturePoint, CapturePointId, Coverage, Local, PointStats, Span, Timestamp, wire};
 use prost::Message;
 use rusqlite::OptionalExtension as _;
 
@@ -153,57 +150,6 @@ impl Recording {
             Ok(Omitted { batches: count(0)?, records: count(1)?, first_at: stamp(2)?, last_at: stamp(3)? })
         });
         Ok(omitted.optional()?.unwrap_or_default())
-    }
-
-    /// The point's clock samples, in the order they were taken.
-    pub(crate) fn each_clock_sample(
-        &self,
-        point: CapturePointId,
-        mut take: impl FnMut(ClockSample),
-    ) -> Result<(), RecordingError> {
-        let mut select = self.db.prepare(
-            "SELECT raw_ns, realtime_ns, width_ns, stepped FROM clock_samples WHERE point = ?1
-             ORDER BY raw_ns, rowid",
-        )?;
-        let samples = select.query_map([point.0], |row| {
-            Ok(ClockSample {
-                raw_ns: row.get(0)?,
-                realtime: Timestamp::from_ns(row.get(1)?),
-                width_ns: row.get(2)?,
-                stepped: row.get(3)?,
-            })
-        })?;
-        for sample in samples {
-            take(sample?);
-        }
-        Ok(())
-    }
-
-    /// The counters of the point's host, in the order they were read.
-    pub(crate) fn each_host_counters(
-        &self,
-        point: CapturePointId,
-        mut take: impl FnMut(HostCounters),
-    ) -> Result<(), RecordingError> {
-        let mut select = self
-            .db
-            .prepare("SELECT at_ns, name, delta FROM counters WHERE point = ?1 ORDER BY at_ns, rowid")?;
-        let rows = select.query_map([point.0], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
-        })?;
-        let mut reading: Option<HostCounters> = None;
-        for row in rows {
-            let (at_ns, name, delta) = row?;
-            if let Some(done) = reading.take_if(|reading| reading.at_ns != at_ns) {
-                take(done);
-            }
-            let current = reading.get_or_insert_with(|| HostCounters { at_ns, ..HostCounters::default() });
-            *current.deltas.entry(name).or_default() += u64::try_from(delta).unwrap_or(0);
-        }
-        if let Some(done) = reading {
-            take(done);
-        }
-        Ok(())
     }
 
     /// The report as JSON, if the session came to one.

@@ -1,6 +1,7 @@
 //! The upload stream of one capture.
 
 use super::control::capture_of;
+use crate::arrivals::Watermark;
 use crate::body::BatchOpener;
 use crate::recorder::{Batch, Command, Ending, Recorded};
 use crate::registry::Registry;
@@ -106,7 +107,10 @@ impl Upload {
         match message.message {
             Some(FromAgent::Batch(batch)) => self.batch(batch).await,
             Some(FromAgent::Heartbeat(heartbeat)) => {
-                let watermark = Timestamp::from_ns(heartbeat.watermark_ns);
+                let watermark = Watermark {
+                    stamp: Some(Timestamp::from_ns(heartbeat.watermark_ns)),
+                    raw_ns: heartbeat.watermark_raw_ns,
+                };
                 self.grant.arrivals.heartbeat(self.point, heartbeat.sequence, watermark);
                 Ok(())
             }

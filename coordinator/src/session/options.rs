@@ -86,7 +86,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             start: Duration::from_secs(30),
-            linger: Duration::from_millis(300),
+            linger: Duration::from_millis(500),
             drain: Duration::from_secs(10),
         }
     }

@@ -1,8 +1,10 @@
 //! A consumer that merges as the engine's feed documents it, and notes down what it was given.
 
+use crate::arrivals::Watermark;
 use crate::feeding::{Conclusion, Consumer, MakeConsumer};
 use crate::recording::RecordedPoint;
 use correlate_engine::{Event, Progress};
+use correlate_proto::convert::Sidecar;
 use correlate_proto::report::{ConnectionTotals, Report, SCHEMA, Session, Status, Tool, Verdict};
 use correlate_proto::{
     CapturePointId, ClockSample, HostCounters, Local, PointStats, Record, Span, Timestamp,
@@ -105,9 +107,14 @@ impl Consumer for Merge {
         self.merge();
     }
 
-    fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
+    fn push_sidecar(&mut self, point: CapturePointId, sidecar: Sidecar) {
+        self.noted.clock_samples.extend(sidecar.clock_samples.into_iter().map(|sample| (point.0, sample)));
+        self.noted.host_counters.extend(sidecar.host_counters.into_iter().map(|read| (point.0, read)));
+    }
+
+    fn advance(&mut self, point: CapturePointId, watermark: Watermark) {
         let point = &mut self.points[usize::from(point.0)];
-        point.watermark = point.watermark.max(Some(watermark));
+        point.watermark = point.watermark.max(watermark.stamp);
         self.merge();
     }
 
@@ -139,19 +146,14 @@ impl Conclusion for Merge {
         self.noted.stats.push(stats);
     }
 
-    fn push_clock(&mut self, point: CapturePointId, sample: ClockSample) {
-        self.noted.clock_samples.push((point.0, sample));
-    }
-
-    fn push_counters(&mut self, point: CapturePointId, counters: HostCounters) {
-        self.noted.host_counters.push((point.0, counters));
-    }
-
     fn poll(&mut self) -> Option<Event> {
         None
     }
 
-    fn finish(self: Box<Self>) -> Report {
+    fn finish(mut self: Box<Self>) -> Report {
+        // How the points' batches interleave depends on their arrival, and nothing else does.
+        self.noted.clock_samples.sort_by_key(|(point, _)| *point);
+        self.noted.host_counters.sort_by_key(|(point, _)| *point);
         *self.notes.lock().unwrap() = self.noted;
         Report {
             schema: SCHEMA,

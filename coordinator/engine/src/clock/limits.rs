@@ -22,6 +22,9 @@ pub(super) struct Limits {
     pub(super) wide: &'static [i64],
     /// The same for shorter round trips.
     pub(super) narrow: &'static [i64],
+    /// Whether the clock may be set. If not, what looks like a step that contradicts nothing is a change of the path:
+    /// one direction longer and the other shorter by the same amount.
+    pub(super) steps: bool,
 }
 
 /// Round trips below this count as local: there the clock's curvature costs more than more packets gain.
@@ -40,6 +43,7 @@ impl ClockInput {
                 usual_skew: 50e-6,
                 wide: &[120, 60, 30],
                 narrow: &[32, 16],
+                steps: false,
             },
             // The kernel slews by at most 500 ppm (adjtimex(2)) on top of the crystals. NTP changes the rate by
             // tens of ppm every minute: with windows of at most 30 s and 25 ppm of wander the truth stayed
@@ -50,6 +54,7 @@ impl ClockInput {
                 usual_skew: 50e-6,
                 wide: &[30, 16],
                 narrow: &[32, 16],
+                steps: true,
             },
         }
     }

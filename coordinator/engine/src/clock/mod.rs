@@ -16,6 +16,7 @@
 //! - `knots`: fits along the time axis, and the offset between them.
 //! - `run`: one contiguous stretch of stamps, fitted second by second.
 //! - `step`: where a run is split in two clocks, and by how much they differ.
+//! - `witness`: packets that can be named when a clock has stepped.
 //! - `pair_clock`: what callers see.
 //!
 //! Assumptions under which the certificate holds, see [`ClockInput`]: no packet arrives before it was sent;
@@ -33,6 +34,7 @@ mod pair_clock;
 mod ring;
 mod run;
 mod step;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -40,3 +42,4 @@ mod tests;
 pub use knots::{Alignment, Envelopes};
 pub use limits::ClockInput;
 pub use pair_clock::{ClockSummary, Method, PairClock, Step};
+pub use witness::Witness;

@@ -6,6 +6,7 @@ use super::num::{real, round_ns};
 use super::ring::{Lane, Point, second_of};
 use super::run::{Run, Shared};
 use super::step::Split;
+use super::witness::{Witness, Witnesses};
 use correlate_proto::{Local, Span, Timestamp};
 
 /// A step of B's clock relative to A's.
@@ -96,6 +97,7 @@ pub struct PairClock {
     steps: Vec<Step>,
     forward: u64,
     reverse: u64,
+    witnesses: Witnesses,
 }
 
 impl PairClock {
@@ -109,6 +111,7 @@ impl PairClock {
             steps: Vec::new(),
             forward: 0,
             reverse: 0,
+            witnesses: Witnesses::default(),
         }
     }
 
@@ -123,6 +126,24 @@ impl PairClock {
     pub fn reverse(&mut self, b: Timestamp<Local>, a: Timestamp<Local>) {
         self.reverse += 1;
         self.push(Lane::Reverse, Point { x: a.as_ns(), y: a.as_ns().saturating_sub(b.as_ns()) });
+    }
+
+    /// Packet number `packets.0` of A's capture is number `packets.1` of B's, and both clocks' stamps of it are as for
+    /// [`Self::forward`] or [`Self::reverse`]. One of them in a second can be named later.
+    pub fn witness(&mut self, witness: Witness) {
+        self.witnesses.note(witness);
+    }
+
+    /// Packets before and after a step that show it; absent if none are remembered on both sides.
+    pub fn witnesses(&self, step: &Step) -> Option<[Witness; 2]> {
+        self.witnesses.around(step.at.as_ns())
+    }
+
+    /// Whether a step at the instant `x` of A's clock would have shown: fits stand on both sides within ten seconds.
+    pub fn watched(&self, x: Timestamp<Local>) -> bool {
+        let near = |knot: &Knot| knot.at.abs_diff(x.as_ns()) < 10_000_000_000 && knot.here.estimate.is_some();
+        let (before, after) = self.shared.knots.around(x.as_ns());
+        before.is_some_and(near) && after.is_some_and(near)
     }
 
     fn push(&mut self, lane: Lane, p: Point) {

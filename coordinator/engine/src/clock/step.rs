@@ -50,9 +50,9 @@ impl Run {
         }
     }
 
-    /// The twin-envelope test on the seconds of the current epoch.
+    /// The twin-envelope test on the seconds of the current epoch; only for clocks that may be set.
     pub(super) fn look_for_shift(&mut self, second: i64, shared: &mut Shared) {
-        if self.hold != i64::MAX {
+        if self.hold != i64::MAX || !self.limits.steps {
             return;
         }
         let fastest = self.fastest(second);

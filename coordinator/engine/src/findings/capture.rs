@@ -1,46 +1,22 @@
-//! Findings about the captures themselves: what they lack, what they could not see, how their clocks relate.
+//! Findings about the captures themselves: what they lack, what they could not see.
 
 use super::wording;
 use crate::point::Point;
 use crate::session::Session;
-use correlate_proto::CaptureKind;
 use correlate_proto::report::{Code, Confidence, Details, Finding, Location, ReportTime, Severity};
+use correlate_proto::{CaptureKind, Local, Timestamp};
 
 /// Findings about single capture points.
 pub(crate) fn point_findings(session: &Session) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for point in &session.points {
-        findings.extend(capture_loss(point));
+    for (index, point) in session.points.iter().enumerate() {
+        findings.extend(capture_loss(session, index, point));
         findings.extend(not_captured(session, point));
     }
     findings
 }
 
-/// Findings about the relation of clocks.
-pub(crate) fn clock_findings(session: &Session) -> Vec<Finding> {
-    let both_have_records = (0..session.path_len)
-        .all(|position| session.points.iter().any(|point| point.position == position && point.records > 0));
-    if !both_have_records || session.clocks.values().any(|clock| clock.summary().bound().is_some()) {
-        return Vec::new();
-    }
-    let one_way =
-        session.clocks.values().any(|clock| clock.summary().samples.0 + clock.summary().samples.1 > 0);
-    let why = if one_way {
-        "packets of one direction only were seen at both ends"
-    } else {
-        "no packet was seen at both ends"
-    };
-    vec![finding(
-        Code::ClockUnaligned,
-        Severity::Info,
-        Confidence::Proven,
-        1,
-        format!("The offset between the two clocks is unknown: {why}."),
-        Details::Plain {},
-    )]
-}
-
-fn capture_loss(point: &Point) -> Option<Finding> {
+fn capture_loss(session: &Session, index: usize, point: &Point) -> Option<Finding> {
     let (counted, evidenced) = (point.counted_drops(), point.missed);
     let by_all = point.missed_by_all;
     if counted + evidenced == 0 && by_all == 0 {
@@ -69,8 +45,9 @@ fn capture_loss(point: &Point) -> Option<Finding> {
         sentence,
         details,
     );
-    found.first_at = point.stats.drop_windows.first().map(|window| ReportTime::from(window.from));
-    found.last_at = point.stats.drop_windows.last().map(|window| ReportTime::from(window.to));
+    let reference = |at: Timestamp<Local>| ReportTime(session.to_reference(index, at.as_ns()));
+    found.first_at = point.stats.drop_windows.first().map(|window| reference(window.from));
+    found.last_at = point.stats.drop_windows.last().map(|window| reference(window.to));
     Some(found)
 }
 
@@ -100,7 +77,8 @@ fn not_captured(session: &Session, point: &Point) -> Option<Finding> {
     Some(found)
 }
 
-fn finding(
+/// A finding about a capture, with nothing yet that few of them have.
+pub(super) fn finding(
     code: Code,
     severity: Severity,
     confidence: Confidence,

@@ -4,6 +4,7 @@
 
 mod blackhole;
 mod capture;
+mod clock;
 mod counters;
 mod gather;
 mod handshake;
@@ -20,7 +21,8 @@ mod unpaired;
 mod view;
 mod wording;
 
-pub(crate) use capture::{clock_findings, point_findings};
+pub(crate) use capture::point_findings;
+pub(crate) use clock::clock_findings;
 pub(crate) use gather::Symptoms;
 pub(crate) use loss::{PathTotals, loss_findings};
 pub(crate) use mtu::{SizeLimit, shared_size_limit, size_limit};

@@ -37,6 +37,8 @@ pub(crate) struct Piece {
     pub(crate) known: bool,
     /// Capture time by the capture point's own clock.
     pub(crate) at: i64,
+    /// That time is not certain, as the host's clock was set just then: it teaches no clock anything.
+    pub(crate) doubtful: bool,
     /// Packet number in that capture.
     pub(crate) packet: u64,
     /// Place in the order of the direction at that capture point.
@@ -114,6 +116,7 @@ pub(crate) fn cut(
         repeats: novelty.repeats,
         known: novelty.knows(start, start + i64::from(len)),
         at,
+        doubtful: false,
         packet: segment.packet,
         serial: 0,
         tsval: segment.options.timestamps.map(|(value, _)| value),

@@ -1,38 +1,43 @@
 //! Writes the report.
 
+mod clocks;
 mod connection;
+mod own_time;
 mod verdict;
 
 pub(crate) use connection::{Outcome, describe_connection};
+pub(crate) use own_time::OwnTime;
 
 use crate::findings::{clock_findings, loss_findings, point_findings};
 use crate::session::Session;
+use correlate_proto::Offloads;
 use correlate_proto::report::{
-    CapturePointReport, ClockReport, ClockStep, ConnectionReport, Finding, Report, ReportTime, SCHEMA, Tool,
+    CapturePointReport, ConnectionReport, Finding, Report, ReportTime, SCHEMA, Tool,
 };
-use correlate_proto::{Offloads, Span, Timestamp};
 use std::collections::BTreeMap;
 
 /// Writes the report of `session`, of which every connection has been judged.
-pub(crate) fn write(session: &Session) -> Report {
-    let mut findings = session.symptoms.findings(session);
-    let (losses, paths) = loss_findings(session, &session.paths);
+pub(crate) fn write(session: Session) -> Report {
+    let mut findings = session.symptoms.findings(&session);
+    let (losses, paths) = loss_findings(&session, &session.paths);
     findings.extend(losses);
-    findings.extend(point_findings(session));
-    findings.extend(clock_findings(session));
+    findings.extend(point_findings(&session));
+    findings.extend(clock_findings(&session));
     rank(&mut findings);
-    let verdict = verdict::decide(session, &findings);
+    let own_time = OwnTime::of(&session);
+    findings.iter_mut().for_each(|finding| own_time.finding(finding));
+    let verdict = verdict::decide(&session, &findings);
     Report {
         schema: SCHEMA,
         tool: Tool { name: "correlate".to_owned(), version: session.config.tool_version.clone() },
         verdict,
         capture_points: session.points.iter().map(describe_point).collect(),
-        clocks: clocks(session),
-        connections: connections(session, &findings),
+        clocks: clocks::clocks(&session),
+        connections: connections(&session, &findings),
         paths,
         connection_totals: session.ended.totals.clone(),
         findings,
-        session: describe_session(session),
+        session: describe_session(&session),
     }
 }
 
@@ -56,10 +61,11 @@ fn describe_session(session: &Session) -> correlate_proto::report::Session {
                 .map(|(first, last)| (session.to_reference(index, first), session.to_reference(index, last)))
         })
     };
+    let shown = |at: i64| OwnTime::of(session).reference(ReportTime(at));
     correlate_proto::report::Session {
         id: session.config.session_id.clone(),
-        started_at: spans().map(|(first, _)| first).min().map(ReportTime),
-        ended_at: spans().map(|(_, last)| last).max().map(ReportTime),
+        started_at: spans().map(|(first, _)| first).min().map(shown),
+        ended_at: spans().map(|(_, last)| last).max().map(shown),
         filter: session.config.filter.clone(),
         command: None,
     }
@@ -104,31 +110,8 @@ fn skipped(point: &crate::point::Point) -> BTreeMap<String, u64> {
     skipped
 }
 
-fn clocks(session: &Session) -> Vec<ClockReport> {
-    let describe = |(&(up, down), clock): (&(usize, usize), &crate::clock::PairClock)| {
-        let summary = clock.summary();
-        // Both clocks drift apart, so the figures are those of one instant: the last packet at the upstream point.
-        let end =
-            session.points[up].span.map_or_else(|| summary.at.map_or(0, Timestamp::as_ns), |(_, last)| last);
-        let there = clock.offset_at(Timestamp::from_ns(end));
-        let bound = there.lo.zip(there.hi).map(|(low, high)| [low.as_ns(), high.as_ns()]);
-        let step = |step: &crate::clock::Step| ClockStep { at: step.at.into(), step_ns: step.by.as_ns() };
-        ClockReport {
-            from: session.points[up].label.clone(),
-            to: session.points[down].label.clone(),
-            offset_ns: there.estimate.map(Span::as_ns),
-            uncertainty_ns: bound.map(|[low, high]| high.saturating_sub(low) / 2),
-            bound_ns: bound,
-            skew_ppb: summary.skew_ppb,
-            samples: summary.samples.0 + summary.samples.1,
-            method: summary.method.name().to_owned(),
-            steps: summary.steps.iter().map(step).collect(),
-        }
-    };
-    session.clocks.iter().map(describe).collect()
-}
-
 fn connections(session: &Session, findings: &[Finding]) -> Vec<ConnectionReport> {
+    let own_time = OwnTime::of(session);
     session
         .ended
         .listed
@@ -139,7 +122,9 @@ fn connections(session: &Session, findings: &[Finding]) -> Vec<ConnectionReport>
                 codes.contains(&(finding.code, finding.direction)) || finding.connections.contains(&name)
             };
             let ids = findings.iter().filter(concern).map(|finding| finding.id.clone()).collect();
-            ConnectionReport { findings: ids, ..report.clone() }
+            let mut report = ConnectionReport { findings: ids, ..report.clone() };
+            own_time.connection(&mut report);
+            report
         })
         .collect()
 }

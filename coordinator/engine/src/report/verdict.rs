@@ -10,6 +10,8 @@ pub(super) fn decide(session: &Session, findings: &[Finding]) -> Verdict {
         finding.severity > Severity::Info
             && finding.confidence > Confidence::Unconfirmed
             && finding.code != Code::CaptureLoss
+            // A clock that was set is no fault of any connection.
+            && finding.code != Code::ClockStep
     });
     if let Some(worst) = worst {
         let others = findings.iter().filter(|finding| finding.severity > Severity::Info).count() - 1;
@@ -117,7 +119,7 @@ fn reasons(session: &Session, findings: &[Finding]) -> Vec<String> {
             crate::session::MAX_CONNECTIONS
         ));
     }
-    let telling = [Code::CaptureLoss, Code::NotCaptured, Code::UnpairedConnection];
+    let telling = [Code::CaptureLoss, Code::NotCaptured, Code::UnpairedConnection, Code::ClockStep];
     reasons.extend(
         findings
             .iter()

@@ -5,6 +5,7 @@ use super::sim::{SEC, Sim};
 use correlate_engine::fate::FateRecord;
 use correlate_engine::rough::RoughAligner;
 use correlate_engine::{Config, Correlator, Feed};
+use correlate_proto::convert::Sidecar;
 use correlate_proto::report::{Code, Finding, Report, Severity};
 use correlate_proto::{
     CaptureKind, CapturePoint, CapturePointId, Coverage, HostCounters, PointStats, Record, Role, Span,
@@ -99,7 +100,7 @@ impl Judge {
         let points = vec![self.point(0), self.point(1)];
         let mut feed = Feed::new(Correlator::new(config, points), self.rough(captures));
         let mut rng = Rng::new(self.order);
-        self.push_counters(feed.correlator());
+        self.push_counters(&mut feed);
         let (mut done, mut ended) = ([0usize; 2], [false; 2]);
         let mut fates = Vec::new();
         while ended != [true; 2] {
@@ -129,12 +130,13 @@ impl Judge {
         Judgement { report, fates }
     }
 
-    fn push_counters(&self, correlator: &mut Correlator) {
+    fn push_counters(&self, feed: &mut Feed) {
         for (end, readings) in self.counters.iter().enumerate() {
             for &(at, name, by) in readings {
                 let at_ns = at + BASE + self.shift[end];
                 let deltas = [(name.to_owned(), by)].into();
-                correlator.push_counters(id(end), &HostCounters { at_ns, deltas });
+                let host_counters = vec![HostCounters { at_ns, deltas }];
+                feed.push_sidecar(id(end), Sidecar { host_counters, ..Sidecar::default() });
             }
         }
     }

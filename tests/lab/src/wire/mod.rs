@@ -7,4 +7,3 @@ pub(crate) mod forge;
 pub(crate) mod frame;
 pub(crate) mod rewrite;
 pub(crate) mod view;
-pub(crate) mod wrap;
