@@ -2,6 +2,7 @@
 
 use correlate_lab::Entry;
 use correlate_proto::Direction;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
@@ -59,22 +60,78 @@ impl Key {
     }
 }
 
-/// The TCP packets of a little-endian nanosecond capture of Ethernet.
+/// The TCP packets of a little-endian nanosecond capture, without what is around them. A datagram in fragments is where
+/// its first one is; a packet that crossed several interfaces of the host, where it was seen first.
 pub fn read(path: &Path) -> Vec<Packet> {
     let bytes = std::fs::read(path).expect("read a capture of the lab");
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four octets"));
     assert_eq!(word(0), 0xa1b2_3c4d, "the lab writes nanoseconds");
+    let is_cooked = word(20) == COOKED;
     let (mut at, mut number, mut packets) = (24, 0, Vec::new());
+    // By datagram: the place of its packet, and the octets of the TCP header.
+    let mut in_fragments: BTreeMap<Vec<u8>, (usize, usize)> = BTreeMap::new();
     while at < bytes.len() {
         let kept = word(at + 8) as usize;
         number += 1;
         let at_ns = i64::from(word(at)) * 1_000_000_000 + i64::from(word(at + 4));
-        if let Some(key) = key(&bytes[at + 16..at + 16 + kept]) {
+        let record = &bytes[at + 16..at + 16 + kept];
+        at += 16 + kept;
+        let frame = if is_cooked { ethernet(record) } else { bare(record) };
+        let fragment = fragment(&frame);
+        if let Some((datagram, begin, end)) = &fragment
+            && *begin > 0
+        {
+            if let Some(&(first, header)) = in_fragments.get(datagram) {
+                let packet: &mut Packet = &mut packets[first];
+                packet.key.payload_len = packet.key.payload_len.max(end - header);
+            }
+            continue;
+        }
+        let Some(key) = key(&frame) else { continue };
+        if let Some((datagram, _, end)) = fragment {
+            in_fragments.insert(datagram, (packets.len(), end - key.payload_len));
+        }
+        let just_now = |packet: &&Packet| at_ns - packet.at_ns < BETWEEN_INTERFACES_NS;
+        if !is_cooked || !packets.iter().rev().take_while(just_now).any(|packet| packet.key == key) {
             packets.push(Packet { number, at_ns, key });
         }
-        at += 16 + kept;
     }
     packets
+}
+
+/// `LINKTYPE_LINUX_SLL2`: a capture on all interfaces.
+const COOKED: u32 = 276;
+
+/// What a packet may need from one interface of its host to the next, in ns.
+const BETWEEN_INTERFACES_NS: i64 = 1_000_000;
+
+/// An Ethernet frame without addresses in place of a cooked one.
+fn ethernet(cooked: &[u8]) -> Vec<u8> {
+    [&[0; 12], &cooked[..2], &cooked[20..]].concat()
+}
+
+/// A frame without the VLAN tag or the tunnel that it is in.
+fn bare(frame: &[u8]) -> Vec<u8> {
+    let within = |packet: &[u8]| {
+        let version = if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
+        [&frame[..12], &version, packet].concat()
+    };
+    match (half(frame, 12), frame.get(23)) {
+        (0x8100, _) => [&frame[..12], &frame[16..]].concat(),
+        (0x0800, Some(4 | 41)) => within(&frame[34..]),
+        (0x0800, Some(47)) => within(&frame[38..]),
+        (0x0800, Some(17)) => frame[50..].to_vec(),
+        _ => frame.to_vec(),
+    }
+}
+
+/// Of an IPv4 fragment: which datagram it is of, where it begins, and where it ends.
+fn fragment(frame: &[u8]) -> Option<(Vec<u8>, usize, usize)> {
+    let ip = frame.get(14..).filter(|_| half(frame, 12) == 0x0800)?;
+    let place = half(ip, 6);
+    let begin = usize::from(place & 0x1fff) * 8;
+    let end = begin + usize::from(half(ip, 2)) - 20;
+    (place << 2 != 0).then(|| ([&ip[12..20], &ip[4..6]].concat(), begin, end))
 }
 
 fn half(bytes: &[u8], at: usize) -> u16 {
@@ -88,7 +145,8 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 fn key(frame: &[u8]) -> Option<Key> {
     let ip = &frame[14..];
     let (src, dst, ip_id, tcp, tcp_bytes): (IpAddr, IpAddr, _, _, _) = match half(frame, 12) {
-        0x0800 if ip[9] == 6 => {
+        // Of a fragmented packet the first part has the TCP header.
+        0x0800 if ip[9] == 6 && half(ip, 6) & 0x1fff == 0 => {
             let address = |at: usize| Ipv4Addr::from(word(ip, at)).into();
             (address(12), address(16), Some(half(ip, 4)), 20, usize::from(half(ip, 2)) - 20)
         }

@@ -4,17 +4,19 @@ use crate::error::LabError;
 use crate::ledger::Entry;
 use crate::middlebox::{Middlebox, Setting};
 use crate::plan::Translation;
+use crate::relay::{Faces, Relay};
 use crate::scenario::Scenario;
 use crate::tap::{Tap, TapOutcome};
-use crate::topology::{Host, Topology};
+use crate::topology::{Build, Host, Topology};
 use crate::traffic::{self, Stage, TrafficReport};
 use std::path::Path;
 
 /// A built scenario: hosts, links and a running middlebox. Dropping it stops and removes everything.
 #[derive(Debug)]
 pub struct Lab {
-    // Taps and middlebox stop before the namespaces go.
+    // Taps, relay and middlebox stop before the namespaces go.
     taps: Vec<Tap>,
+    relay: Option<Relay>,
     middlebox: Middlebox,
     topology: Topology,
     scenario: Scenario,
@@ -41,15 +43,28 @@ impl Lab {
     /// # Errors
     /// [`LabError::NoPrivilege`] where namespaces may not be made; see [`crate::enter_user_namespace`].
     pub fn start(scenario: &Scenario, seed: u64) -> Result<Self, LabError> {
-        let topology = Topology::build(scenario.servers, scenario.offloads)?;
+        let topology = Topology::build(Build {
+            servers: scenario.servers,
+            offloads: scenario.offloads,
+            client: scenario.client_layout,
+            relay: scenario.plan.relay,
+        })?;
         for (path, value) in &scenario.sysctls {
             topology.set_kernel(path, value)?;
         }
         let setting =
             Setting { plan: scenario.plan.clone(), ip: scenario.ip, servers: topology.servers.len(), seed };
         let middlebox = Middlebox::start(&topology, setting)?;
+        let relay = match (&topology.relay, scenario.plan.relay) {
+            (Some([front, back]), Some(how)) => {
+                let (front, back) = (front.namespace.clone(), back.namespace.clone());
+                let faces = Faces { how, front, back, ip: scenario.ip };
+                Some(Relay::start(faces, scenario.traffic.flows.iter().map(|flow| flow.port))?)
+            }
+            _ => None,
+        };
         let (scenario, report) = (scenario.clone(), TrafficReport::default());
-        Ok(Self { taps: Vec::new(), middlebox, topology, scenario, seed, report })
+        Ok(Self { taps: Vec::new(), relay, middlebox, topology, scenario, seed, report })
     }
 
     /// The client host.
@@ -67,9 +82,10 @@ impl Lab {
         let client = (&self.topology.client, &self.scenario.client_tap, "client.pcap".to_owned());
         let servers = self.topology.servers.iter().zip(&self.scenario.server_taps);
         let servers = (1..).zip(servers).map(|(number, (host, plan))| (host, plan, server_file(number)));
-        for (stream, (host, plan, file)) in (0u64..).zip(std::iter::once(client).chain(servers)) {
+        let hosts = std::iter::once(client).chain(servers).zip(self.topology.slots());
+        for (stream, ((host, plan, file), slots)) in (0u64..).zip(hosts) {
             let seed = self.seed.wrapping_add(stream << 32);
-            self.taps.push(Tap::start(host, plan, &folder.join(file), (self.topology.slots, seed))?);
+            self.taps.push(Tap::start(host, plan, &folder.join(file), (slots, seed))?);
         }
         Ok(())
     }
@@ -85,9 +101,10 @@ impl Lab {
                 .map(|(a, h)| (h, a))
                 .collect(),
             from: ip.client(),
-            to: match self.scenario.plan.translation {
-                Translation::Service => ip.service(),
-                Translation::None | Translation::Source | Translation::SourceOnePort => ip.server(0),
+            to: match (self.scenario.plan.relay, self.scenario.plan.translation) {
+                (Some(relay), _) => relay.front(ip),
+                (None, Translation::Service) => ip.service(),
+                (None, Translation::None | Translation::Source | Translation::SourceOnePort) => ip.server(0),
             },
             seed: self.seed,
         };
@@ -98,6 +115,8 @@ impl Lab {
     /// Stops the middlebox, when what was on its way has arrived and the hosts are quiet. The captures end with
     /// it: what hosts send afterwards is in none.
     pub fn stop(mut self) -> Result<Outcome, LabError> {
+        // What the relay still carries ends while the middlebox can write it down.
+        drop(self.relay.take());
         let finished = self.middlebox.finish()?;
         let ended_ns = finished.ended_ns;
         let taps = self.taps.iter_mut().map(|tap| tap.finish(ended_ns)).collect::<Result<_, _>>()?;

@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod catalogue;
+mod clock;
 mod condition;
 mod error;
 mod expect;
@@ -15,6 +16,7 @@ mod netlink;
 mod octets;
 mod pcap;
 mod plan;
+mod relay;
 mod rng;
 mod rule;
 mod scenario;
@@ -26,6 +28,7 @@ mod truth;
 mod wire;
 
 pub use catalogue::{catalogue, find};
+pub use clock::{ClockError, Slew, Step as ClockStep};
 pub use condition::{Count, Kind, Match, Payload, Scope};
 pub use error::LabError;
 pub use expect::Expect;
@@ -35,9 +38,10 @@ pub use namespace::{Namespace, enter_user_namespace};
 pub use plan::{Plan, Relay, Translation};
 pub use rule::{Action, IcmpMessage, Recut, Rewrite, RstInjection, Rule, SackBlocks, Toward, Trigger};
 pub use scenario::Scenario;
-pub use tap::{ClockError, Omitted, TapInterface, TapOutcome, TapPlan};
-pub use topology::{Host, IpVersion, MAX_SERVERS, Offloads};
+pub use tap::{Omitted, TapInterface, TapOutcome, TapPlan};
+pub use topology::{Host, IpVersion, Layout, MAX_SERVERS, Offloads};
 pub use traffic::{
     Caller, ClientReport, Flow, Listener, Pace, ServerReport, Side, Step, Traffic, TrafficReport,
 };
 pub use truth::Truth;
+pub use wire::wrap::Wrap;

@@ -20,9 +20,9 @@ const NUD_PERMANENT: u16 = 0x80;
 #[derive(Debug)]
 pub(crate) struct Route(Socket);
 
-/// One end of a new veth pair; `namespace` is where it shall be, the socket's own if absent.
+/// A new link, or one end of a new veth pair; `namespace` is where it shall be, the socket's own if absent.
 #[derive(Debug)]
-pub(crate) struct VethEnd<'a> {
+pub(crate) struct End<'a> {
     pub(crate) name: &'a str,
     pub(crate) mac: Mac,
     pub(crate) namespace: Option<BorrowedFd<'a>>,
@@ -40,7 +40,7 @@ impl Route {
     }
 
     /// Makes a veth pair, both ends down.
-    pub(crate) fn add_veth(&self, one: &VethEnd<'_>, two: &VethEnd<'_>) -> io::Result<()> {
+    pub(crate) fn add_veth(&self, one: &End<'_>, two: &End<'_>) -> io::Result<()> {
         let mut request = Message::new(libc::RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
         request.put(&link_header(0, 0));
         request.put_end(one);
@@ -53,6 +53,23 @@ impl Route {
                 });
             });
         });
+        self.ask(request)
+    }
+
+    /// Makes a bridge, down.
+    pub(crate) fn add_bridge(&self, end: &End<'_>) -> io::Result<()> {
+        let mut request = Message::new(libc::RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+        request.put(&link_header(0, 0));
+        request.put_end(end);
+        request.nest(libc::IFLA_LINKINFO, |info| info.attribute(libc::IFLA_INFO_KIND, b"bridge"));
+        self.ask(request)
+    }
+
+    /// Makes a link a port of a bridge.
+    pub(crate) fn enslave(&self, link: &str, bridge: &str) -> io::Result<()> {
+        let mut request = Message::new(libc::RTM_NEWLINK, 0);
+        request.put(&link_header(interface_index(link)?, 0));
+        request.attribute(libc::IFLA_MASTER, &interface_index(bridge)?.to_ne_bytes());
         self.ask(request)
     }
 
@@ -153,7 +170,7 @@ impl Message {
         self.0.resize(self.0.len().next_multiple_of(4), 0);
     }
 
-    fn put_end(&mut self, end: &VethEnd<'_>) {
+    fn put_end(&mut self, end: &End<'_>) {
         let mut name = end.name.as_bytes().to_vec();
         name.push(0);
         self.attribute(libc::IFLA_IFNAME, &name);

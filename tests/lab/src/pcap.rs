@@ -5,9 +5,17 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
-const LINKTYPE_ETHERNET: u32 = 1;
 const HEADER_LEN: u64 = 24;
 const RECORD_HEADER_LEN: u64 = 16;
+
+/// What the frames of a file begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkType {
+    /// An Ethernet header.
+    Ethernet = 1,
+    /// That of Linux's cooked capture, version 2 (`LINKTYPE_LINUX_SLL2`).
+    Cooked = 276,
+}
 
 /// A pcap file that is being written.
 #[derive(Debug)]
@@ -19,14 +27,14 @@ pub(crate) struct PcapWriter {
 
 impl PcapWriter {
     /// Creates the file; an existing one is replaced.
-    pub(crate) fn create(path: &Path, snaplen: usize) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, snaplen: usize, link_type: LinkType) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
         let limit = u32::try_from(snaplen).unwrap_or(u32::MAX);
         out.write_all(&MAGIC_NANOSECONDS.to_le_bytes())?;
         out.write_all(&[2, 0, 4, 0])?; // version 2.4
         out.write_all(&[0; 8])?; // time zone, accuracy
         out.write_all(&limit.to_le_bytes())?;
-        out.write_all(&LINKTYPE_ETHERNET.to_le_bytes())?;
+        out.write_all(&(link_type as u32).to_le_bytes())?;
         Ok(Self { out, snaplen, len: HEADER_LEN })
     }
 

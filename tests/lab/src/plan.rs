@@ -1,6 +1,8 @@
 //! What the middlebox is told to do: an ordered list of rules, and the properties of the path.
 
 use crate::rule::Rule;
+use crate::topology::IpVersion;
+use std::net::IpAddr;
 
 /// The behaviour of the middlebox.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,24 @@ pub enum Relay {
     Addressed,
     /// Not at all: it answers in the server's name and calls in the client's, from the same port.
     Transparent,
+}
+
+impl Relay {
+    /// The address that the client calls.
+    pub fn front(self, ip: IpVersion) -> IpAddr {
+        match self {
+            Self::Addressed => ip.service(),
+            Self::Transparent => ip.server(0),
+        }
+    }
+
+    /// The address that the server is called from.
+    pub const fn back(self, ip: IpVersion) -> IpAddr {
+        match self {
+            Self::Addressed => ip.relay(),
+            Self::Transparent => ip.client(),
+        }
+    }
 }
 
 impl Default for Plan {

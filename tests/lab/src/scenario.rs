@@ -4,7 +4,7 @@ use crate::expect::Expect;
 use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::tap::TapPlan;
-use crate::topology::{IpVersion, Offloads};
+use crate::topology::{IpVersion, Layout, Offloads};
 use crate::traffic::Traffic;
 
 /// A situation, how to make it, and what must be said about it.
@@ -28,6 +28,8 @@ pub struct Scenario {
     pub sysctls: Vec<(&'static str, &'static str)>,
     /// How many servers there are.
     pub servers: usize,
+    /// How the client is connected.
+    pub client_layout: Layout,
     /// How the client is captured.
     pub client_tap: TapPlan,
     /// How the servers are captured, from the first on; may be fewer than there are.
@@ -53,6 +55,7 @@ impl Scenario {
             traffic,
             sysctls: Vec::new(),
             servers: 1,
+            client_layout: Layout::Plain,
             client_tap: TapPlan::default(),
             server_taps: vec![TapPlan::default()],
             expect: Expect::clean(),
@@ -106,10 +109,13 @@ impl Scenario {
 
     /// Why there is no such variant of the scenario; `None` if there is.
     pub const fn unfit(&self, ip: IpVersion, offloads: Offloads) -> Option<&'static str> {
-        match (ip, offloads) {
-            (IpVersion::V6, _) if self.not_over_v6.is_some() => self.not_over_v6,
-            (_, Offloads::On) => self.not_with_offloads,
-            (IpVersion::V4 | IpVersion::V6, Offloads::Off) => None,
+        match (ip, self.offloads, offloads) {
+            (IpVersion::V6, _, _) if self.not_over_v6.is_some() => self.not_over_v6,
+            (_, Offloads::ClientOnly, Offloads::ClientOnly)
+            | (_, Offloads::ServerOnly, Offloads::ServerOnly) => None,
+            (_, Offloads::ClientOnly | Offloads::ServerOnly, _) => Some("it is about offloads at one end"),
+            (_, _, Offloads::Off) => None,
+            (_, _, Offloads::On | Offloads::ClientOnly | Offloads::ServerOnly) => self.not_with_offloads,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Taps: what a capture at a host would have recorded, with the defects that a scenario asks for.
 
+use crate::clock::ClockError;
 use crate::error::LabError;
-use crate::pcap::PcapWriter;
+use crate::pcap::{LinkType, PcapWriter};
 use crate::rng::Rng;
 use crate::sys::packet::{PacketSocket, Purpose, now_ns};
 use crate::sys::ring::{Slot, Slots};
 use crate::sys::wait::{is_readable, readable};
 use crate::topology::Host;
+use crate::wire::wrap::{Wrap, wrapped};
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::AsFd;
@@ -21,23 +23,8 @@ pub enum TapInterface {
     Facing,
     /// Another one.
     Spare,
-}
-
-/// By how much a tap's stamps are wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ClockError {
-    /// Added to every stamp, in ns.
-    pub offset_ns: i64,
-    /// How much faster than true the clock runs, in parts per billion.
-    pub skew_ppb: i64,
-}
-
-impl ClockError {
-    /// What this clock shows at the true instant `at_ns`, if it had only its offset at `origin_ns`.
-    pub fn shows(self, at_ns: i64, origin_ns: i64) -> i64 {
-        let gained = i128::from(at_ns - origin_ns) * i128::from(self.skew_ppb) / 1_000_000_000;
-        at_ns.saturating_add(self.offset_ns).saturating_add(i64::try_from(gained).unwrap_or(i64::MAX))
-    }
+    /// All of the host at once, as `-i any` does it: the file is one of Linux cooked frames (v2).
+    All,
 }
 
 /// How a host is captured.
@@ -53,6 +40,8 @@ pub struct TapPlan {
     pub miss: f64,
     /// Octets kept of each frame.
     pub snaplen: usize,
+    /// What is around the packets in the file.
+    pub wrap: Option<Wrap>,
     /// The clock's error; its origin is the start of the taps.
     pub clock: ClockError,
 }
@@ -66,8 +55,16 @@ impl Default for TapPlan {
             miss: 0.0,
             // An ICMPv6 error that quotes a TCP header with options: 14 + 40 + 8 + 40 + 60.
             snaplen: 192,
+            wrap: None,
             clock: ClockError::default(),
         }
+    }
+}
+
+impl TapPlan {
+    /// Octets that may be written more of a frame than were captured.
+    const fn added(&self) -> usize {
+        if self.wrap.is_some() || matches!(self.interface, TapInterface::All) { MOST_ADDED } else { 0 }
     }
 }
 
@@ -114,8 +111,9 @@ impl Tap {
     ) -> Result<Self, LabError> {
         let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
         let interface = match plan.interface {
-            TapInterface::Facing => host.interface,
-            TapInterface::Spare => host.spare,
+            TapInterface::Facing => Some(host.interface),
+            TapInterface::Spare => Some(host.spare),
+            TapInterface::All => None,
         };
         let (plan, path) = (plan.clone(), path.to_owned());
         // What is cut anyway needs no room; many small slots are safer than few large ones.
@@ -123,7 +121,8 @@ impl Tap {
         let (ready, is_ready) = mpsc::channel();
         let work = move || {
             let socket = PacketSocket::open(interface, Purpose::Tap { snaplen: plan.snaplen }, slots)?;
-            let writer = PcapWriter::create(&path, plan.snaplen)?;
+            let format = interface.map_or(LinkType::Cooked, |_| LinkType::Ethernet);
+            let writer = PcapWriter::create(&path, plan.snaplen + plan.added(), format)?;
             let _ = ready.send(());
             let recorder = Recorder::new(plan, writer, path, seed);
             capture(socket, recorder, &wake)
@@ -216,7 +215,13 @@ impl Recorder {
             self.last.pop_front();
         }
         self.last.push_back((at_ns, self.writer.len()));
-        self.writer.write(self.plan.clock.shows(at_ns, origin_ns), frame, wire_len)
+        let shown_ns = self.plan.clock.shows(at_ns, origin_ns);
+        let (frame, wire_len) = match (self.plan.interface, self.plan.wrap) {
+            (TapInterface::All, _) => cooked(frame, wire_len, slot),
+            (_, Some(wrap)) => wrapped(frame, wire_len, wrap, number(self.outcome.recorded)),
+            (_, None) => (frame.to_vec(), wire_len),
+        };
+        self.writer.write(shown_ns, &frame, wire_len)
     }
 
     fn finish(mut self, until_ns: i64) -> io::Result<TapOutcome> {
@@ -231,6 +236,28 @@ impl Recorder {
     }
 }
 
+/// Most octets that are written more of a frame than were captured: those of a tunnel.
+const MOST_ADDED: usize = 64;
+
+/// An identification from a count.
+fn number(count: u64) -> u16 {
+    u16::try_from(count & 0xffff).unwrap_or(0)
+}
+
+/// A frame with the header of Linux's cooked capture, version 2, in place of its Ethernet header, and its length.
+fn cooked(frame: &[u8], wire_len: usize, slot: &Slot<'_>) -> (Vec<u8>, usize) {
+    let mut header = frame.get(12..14).unwrap_or_default().to_vec(); // protocol
+    header.extend([0, 0]);
+    header.extend(slot.interface.to_be_bytes());
+    header.extend(1u16.to_be_bytes()); // ARPHRD_ETHER
+    header.extend([slot.packet_type, 6]);
+    header.extend(frame.get(6..12).unwrap_or_default());
+    header.extend([0, 0]);
+    let rest = frame.get(14..).unwrap_or_default();
+    let wire_len = wire_len + header.len() - 14;
+    ([header.as_slice(), rest].concat(), wire_len)
+}
+
 /// Whether a frame is ARP, or IP with TCP or ICMP.
 fn is_kept(frame: &[u8]) -> bool {
     match frame.get(12..14) {
@@ -238,17 +265,5 @@ fn is_kept(frame: &[u8]) -> bool {
         Some([0x08, 0x00]) => matches!(frame.get(23), Some(1 | 6)),
         Some([0x86, 0xdd]) => matches!(frame.get(20), Some(6 | 58)),
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ClockError;
-
-    #[test]
-    fn a_clock_error_is_its_offset_at_the_origin_and_grows_with_the_skew() {
-        let clock = ClockError { offset_ns: 37_000_000_000, skew_ppb: 50_000 };
-        assert_eq!(clock.shows(1_000, 1_000), 37_000_001_000);
-        assert_eq!(clock.shows(10_000_001_000, 1_000), 47_000_001_000 + 500_000);
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::error::LabError;
 use crate::namespace::Namespace;
-use crate::netlink::{Mac, Route, VethEnd};
+use crate::netlink::{End, Mac, Route};
+use crate::plan::Relay;
 use crate::sys::ethtool::{switch_offloads, wait_until_running};
 use crate::sys::ring::Slots;
 use std::io;
@@ -85,44 +86,70 @@ pub struct Host {
     pub spare: &'static str,
 }
 
+/// How a host is connected to its interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// Its addresses are on it.
+    #[default]
+    Plain,
+    /// It is a port of a bridge `br0`, which has the addresses: every packet crosses two interfaces of the host.
+    Bridged,
+}
+
+/// What to build.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build {
+    /// How many servers: 1 to [`MAX_SERVERS`].
+    pub(crate) servers: usize,
+    pub(crate) offloads: Offloads,
+    pub(crate) client: Layout,
+    pub(crate) relay: Option<Relay>,
+}
+
 /// The namespaces and the links between them.
 #[derive(Debug)]
 pub(crate) struct Topology {
     pub(crate) client: Host,
     pub(crate) servers: Vec<Host>,
+    /// The two faces of a relay: to the client, and to the server.
+    pub(crate) relay: Option<[Host; 2]>,
     pub(crate) middle: Namespace,
-    /// The middlebox's interfaces: the client's first, then the servers'.
+    /// The middlebox's interfaces: the client's first, then the servers', then the relay's.
     pub(crate) ports: Vec<String>,
-    /// How large the frames on the links are.
-    pub(crate) slots: Slots,
+    offloads: Offloads,
 }
 
 impl Topology {
-    /// Builds namespaces and links for one client and `servers` servers (1 to [`MAX_SERVERS`]).
-    pub(crate) fn build(servers: usize, offloads: Offloads) -> Result<Self, LabError> {
-        let servers = servers.clamp(1, MAX_SERVERS);
+    /// Builds namespaces and links.
+    pub(crate) fn build(build: Build) -> Result<Self, LabError> {
+        let servers = build.servers.clamp(1, MAX_SERVERS);
         let middle = Namespace::new("middle")?;
         middle.enter(quiet_middle)?;
+        let relay = match build.relay {
+            Some(_) => Some([host("front", "front0")?, host("back", "back0")?]),
+            None => None,
+        };
+        let count = 1 + servers + if relay.is_some() { 2 } else { 0 };
         let topology = Self {
             client: host("client", "client0")?,
             servers: (0..servers).map(|_| host("server", "server0")).collect::<Result<_, _>>()?,
+            relay,
             middle,
-            slots: match offloads {
-                Offloads::On => Slots::SuperPackets,
-                Offloads::Off => Slots::Frames,
-            },
-            ports: (0..=servers).map(|port| format!("port{port}")).collect(),
+            offloads: build.offloads,
+            ports: (0..count).map(|port| format!("port{port}")).collect(),
         };
         for (port, host) in topology.hosts().enumerate() {
-            topology.connect(port, host, offloads)?;
+            topology.connect(port, host, build.offloads)?;
+            let layout = if port == 0 { build.client } else { Layout::Plain };
+            let place = Place { port, servers, layout, relay: build.relay };
             host.namespace
-                .enter(|| configure(host, port, servers))?
+                .enter(|| configure(host, place))?
                 .map_err(LabError::setup(format!("configure the {} host", host.namespace.name())))?;
         }
-        for (name, host) in topology.ports.iter().zip(topology.hosts()) {
+        for (port, (name, host)) in topology.ports.iter().zip(topology.hosts()).enumerate() {
             host.namespace
                 .enter(|| {
-                    switch_offloads(host.interface, offloads == Offloads::On)?;
+                    switch_offloads(host.interface, build.offloads.are_on_at(port))?;
                     wait_until_running(host.interface)
                 })?
                 .map_err(LabError::setup(format!("bring up {}", host.interface)))?;
@@ -134,7 +161,13 @@ impl Topology {
 
     /// All hosts in the order of the middlebox's ports.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Host> {
-        std::iter::once(&self.client).chain(&self.servers)
+        std::iter::once(&self.client).chain(&self.servers).chain(self.relay.iter().flatten())
+    }
+
+    /// How large the frames on the links are, in the order of the middlebox's ports.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slots> + use<> {
+        let (offloads, count) = (self.offloads, self.ports.len());
+        (0..count).map(move |port| if offloads.are_on_at(port) { Slots::SuperPackets } else { Slots::Frames })
     }
 
     /// Sets a kernel setting, by its path below `/proc/sys`, of all hosts.
@@ -164,14 +197,14 @@ impl Topology {
             let route = Route::open()?;
             let mut mac = MIDDLE_MAC;
             mac[4] = host_mac(port)[5];
-            let near = VethEnd { name, mac, namespace: None };
-            let far = VethEnd {
+            let near = End { name, mac, namespace: None };
+            let far = End {
                 name: host.interface,
                 mac: host_mac(port),
                 namespace: Some(std::os::fd::AsFd::as_fd(&host.namespace)),
             };
             route.add_veth(&near, &far)?;
-            switch_offloads(name, offloads == Offloads::On)?;
+            switch_offloads(name, offloads.are_on_at(port))?;
             route.set_up(name)
         };
         self.middle.enter(link)?.map_err(LabError::setup(format!("make link {name} to {}", host.interface)))
@@ -185,6 +218,22 @@ pub enum Offloads {
     On,
     /// Every frame is as it would be on a wire.
     Off,
+    /// Super-packets cross the client's link; the servers' see what becomes of them on a wire.
+    ClientOnly,
+    /// The other way round.
+    ServerOnly,
+}
+
+impl Offloads {
+    /// Whether they are on at the link of the middlebox's port: 0 is the client's.
+    const fn are_on_at(self, port: usize) -> bool {
+        match self {
+            Self::On => true,
+            Self::Off => false,
+            Self::ClientOnly => port == 0,
+            Self::ServerOnly => port != 0,
+        }
+    }
 }
 
 fn host(name: &'static str, interface: &'static str) -> Result<Host, LabError> {
@@ -204,24 +253,55 @@ fn quiet_middle() {
     let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 }
 
+/// Where a host is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    port: usize,
+    servers: usize,
+    layout: Layout,
+    relay: Option<Relay>,
+}
+
+impl Place {
+    /// The host's address.
+    fn address(self, ip: IpVersion) -> IpAddr {
+        match (self.port.checked_sub(self.servers + 1), self.relay) {
+            (Some(0), Some(relay)) => relay.front(ip),
+            (Some(_), Some(relay)) => relay.back(ip),
+            _ if self.port == 0 => ip.client(),
+            _ => ip.server(self.port - 1),
+        }
+    }
+}
+
 /// Gives a host its addresses, its neighbours and its spare link. Runs inside the host's namespace.
-fn configure(host: &Host, port: usize, servers: usize) -> io::Result<()> {
+fn configure(host: &Host, place: Place) -> io::Result<()> {
     // Hosts answer at once after a link comes up only without these; addresses carry "no DAD" themselves.
     let _ = std::fs::write("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
     let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
     let route = Route::open()?;
-    let one = VethEnd { name: host.spare, mac: [0x02, 0x77, 1, 0, 0, host_mac(port)[5]], namespace: None };
-    let two = VethEnd { name: "spare1", mac: [0x02, 0x77, 2, 0, 0, host_mac(port)[5]], namespace: None };
+    let last = host_mac(place.port)[5];
+    let one = End { name: host.spare, mac: [0x02, 0x77, 1, 0, 0, last], namespace: None };
+    let two = End { name: "spare1", mac: [0x02, 0x77, 2, 0, 0, last], namespace: None };
     route.add_veth(&one, &two)?;
     for link in ["lo", host.spare, "spare1", host.interface] {
         route.set_up(link)?;
     }
+    let addressed = match place.layout {
+        Layout::Plain => host.interface,
+        Layout::Bridged => {
+            route.add_bridge(&End { name: BRIDGE, mac: host_mac(place.port), namespace: None })?;
+            route.enslave(host.interface, BRIDGE)?;
+            route.set_up(BRIDGE)?;
+            BRIDGE
+        }
+    };
     for ip in [IpVersion::V4, IpVersion::V6] {
-        let own = if port == 0 { ip.client() } else { ip.server(port - 1) };
-        route.add_address(host.interface, own, ip.prefix())?;
-        for (address, mac) in neighbours(ip, servers) {
+        let own = place.address(ip);
+        route.add_address(addressed, own, ip.prefix())?;
+        for (address, mac) in neighbours(ip, place.servers) {
             if address != own {
-                route.add_neighbour(host.interface, address, mac)?;
+                route.add_neighbour(addressed, address, mac)?;
             }
         }
         route.add_default_route(ip.middle())?;
@@ -229,12 +309,16 @@ fn configure(host: &Host, port: usize, servers: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// The bridge of a host that has one.
+const BRIDGE: &str = "br0";
+
 /// Every address of the subnet that traffic may go to, and where frames for it are sent.
 pub(crate) fn neighbours(ip: IpVersion, servers: usize) -> Vec<(IpAddr, Mac)> {
     let mut known = vec![
         (ip.client(), host_mac(0)),
         (ip.translated(), host_mac(0)),
         (ip.service(), MIDDLE_MAC),
+        (ip.relay(), MIDDLE_MAC),
         (ip.middle(), MIDDLE_MAC),
     ];
     known.extend((0..servers).map(|index| (ip.server(index), host_mac(index + 1))));

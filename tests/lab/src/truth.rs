@@ -2,7 +2,7 @@
 
 use crate::expect::Expect;
 use crate::lab::Outcome;
-use crate::ledger::{Done, Entry, Protocol};
+use crate::ledger::{Done, Entry, Leg, Protocol};
 use crate::octets::Octets;
 use correlate_proto::{Direction, FourTuple, TcpFlags};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,9 +40,11 @@ impl Outcome {
         self.concerned(Truth::Every)
     }
 
-    /// The connections that `truth` names, from client to server as the client's tap names them.
+    /// The connections that `truth` names, from client to server as the client's tap names them. Those that a relay
+    /// makes are not among them.
     pub fn concerned(&self, truth: Truth) -> BTreeSet<FourTuple> {
-        let tcp = || self.ledger.iter().filter(|entry| entry.protocol == Protocol::Tcp);
+        let is_one = |entry: &&Entry| entry.protocol == Protocol::Tcp && entry.leg != Leg::Far;
+        let tcp = || self.ledger.iter().filter(is_one);
         let by = |holds: &dyn Fn(&Entry) -> bool| -> BTreeSet<FourTuple> {
             tcp().filter(|entry| holds(entry)).map(|entry| entry.connection).collect()
         };

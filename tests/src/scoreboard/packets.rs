@@ -138,7 +138,7 @@ pub type Compared = (BTreeMap<Class, Counts>, Vec<WrongPacket>);
 
 /// Holds the fates against the ledger. Numbers of packets in `fates` are those of the recordings as they were judged.
 pub fn compare(shown: &Shown<'_>, fates: &[FateRecord]) -> Compared {
-    let mut due: BTreeMap<(Class, Spot), Due> = BTreeMap::new();
+    let mut due = Dues::new();
     for index in originals(shown.ledger) {
         expect(shown, index, &mut due);
     }
@@ -157,11 +157,7 @@ pub fn compare(shown: &Shown<'_>, fates: &[FateRecord]) -> Compared {
     count(&due, &said, &open)
 }
 
-fn count(
-    due: &BTreeMap<(Class, Spot), Due>,
-    said: &BTreeMap<(Class, Spot), u64>,
-    open: &BTreeMap<Spot, u64>,
-) -> Compared {
+fn count(due: &Dues, said: &BTreeMap<(Class, Spot), u64>, open: &BTreeMap<Spot, u64>) -> Compared {
     let mut counts: BTreeMap<Class, Counts> = BTreeMap::new();
     let mut wrong = Vec::new();
     for (&(class, spot), &saying) in said {
@@ -198,46 +194,67 @@ fn copies(ledger: &[Entry], index: usize) -> impl Iterator<Item = usize> {
     (index + 1..ledger.len()).take_while(|&next| ledger[next].done == Done::Duplicate)
 }
 
-/// The packet that an entry is, or is a copy of.
+/// The further pieces that an entry's packet was cut in: they follow it in the ledger.
+fn pieces(ledger: &[Entry], index: usize) -> impl Iterator<Item = usize> {
+    (index + 1..ledger.len()).take_while(|&next| ledger[next].done == Done::Piece)
+}
+
+/// The packet that an entry is, or is a copy or a piece of.
 fn original(ledger: &[Entry], mut index: usize) -> usize {
-    while index > 0 && ledger[index].done == Done::Duplicate {
+    while index > 0 && matches!(ledger[index].done, Done::Duplicate | Done::Piece) {
         index -= 1;
     }
     index
 }
 
-fn expect(shown: &Shown<'_>, index: usize, due: &mut BTreeMap<(Class, Spot), Due>) {
+/// What is due to be said, by class and packet.
+type Dues = BTreeMap<(Class, Spot), Due>;
+
+fn expect(shown: &Shown<'_>, index: usize, dues: &mut Dues) {
     let entry = &shown.ledger[index];
     let segments = u64::try_from(entry.wire_segments).unwrap_or(0);
     let bare = is_bare_entry(entry);
-    let class = |fate| Class::of(fate, bare);
-    let mut say = |fate, spot, what| {
-        if let Some(class) = class(fate) {
-            due.insert((class, spot), what);
+    let mut say = |fate, spot, what: Due| {
+        if let Some(class) = Class::of(fate, bare) {
+            let due = dues.entry((class, spot)).or_default();
+            due.required += what.required;
+            due.allowed += what.allowed;
         }
     };
     let all = || std::iter::once(index).chain(copies(shown.ledger, index));
     let arrivals: Vec<Spot> = all().filter_map(|copy| shown.arrived(copy)).collect();
+    let parts: Vec<usize> = pieces(shown.ledger, index).collect();
+    let part_removed = parts.iter().any(|&part| shown.was_removed(shown.sightings.arrived[part]));
     let extra = segments * u64::try_from(arrivals.len().saturating_sub(1)).unwrap_or(0);
+    // What the middlebox took and answered itself went nowhere, and nothing of it is lost.
+    let passed = entry.done == Done::Absorb || all().any(|copy| shown.ledger[copy].at_out_ns.is_some());
     match shown.sent(index) {
-        // The middlebox took it and nothing is lost: it answered itself, or the octets left in another packet.
-        _ if entry.done == Done::Absorb => {}
-        Some(sent) if all().all(|copy| shown.ledger[copy].at_out_ns.is_none()) => {
+        Some(sent) if !passed => {
             let watched = shown.sightings.watched[index];
             say(Fate::Lost, sent, if watched { Due::exactly(segments) } else { Due::at_most(segments) });
         }
         Some(sent) if arrivals.is_empty() => {
             let removed = all().any(|copy| shown.was_removed(shown.sightings.arrived[copy]));
-            let what = if removed { Due::exactly(segments) } else { Due::at_most(segments) };
-            say(Fate::MissedByReceiver, sent, what);
+            let whole = parts.is_empty() || part_removed;
+            let nowhere = entry.done == Done::Absorb && !removed;
+            let what = if removed && whole { Due::exactly(segments) } else { Due::at_most(segments) };
+            if !nowhere {
+                say(Fate::MissedByReceiver, sent, what);
+            }
         }
+        // A part of it is missing.
+        Some(sent) if part_removed => say(Fate::MissedByReceiver, sent, Due::at_most(segments)),
         Some(_) if extra > 0 => say(Fate::Duplicated, arrivals[0], Due::exactly(extra)),
         Some(_) => {}
         None => {
+            let removed = shown.was_removed(shown.sightings.sent[index]);
             for (place, arrival) in arrivals.iter().enumerate() {
-                let removed = place == 0 && shown.was_removed(shown.sightings.sent[index]);
-                let what = if removed { Due::exactly(segments) } else { Due::at_most(segments) };
+                let exact = removed && place == 0 && entry.done != Done::Absorb;
+                let what = if exact { Due::exactly(segments) } else { Due::at_most(segments) };
                 say(Fate::MissedBySender, *arrival, what);
+            }
+            for part in parts.into_iter().filter_map(|part| shown.arrived(part)) {
+                say(Fate::MissedBySender, part, Due::at_most(segments));
             }
             if extra > 0 {
                 say(Fate::Duplicated, arrivals[0], Due::at_most(extra));

@@ -44,6 +44,8 @@ pub const fn offloads_word(offloads: Offloads) -> &'static str {
     match offloads {
         Offloads::On => "on",
         Offloads::Off => "off",
+        Offloads::ClientOnly => "client",
+        Offloads::ServerOnly => "server",
     }
 }
 
@@ -78,10 +80,10 @@ fn kinds(options: &Options, scenario: &Scenario) -> Vec<(IpVersion, Offloads)> {
     } else {
         options.ips.clone()
     };
-    let offloads = if options.offloads.len() == 1 && scenario.offloads == Offloads::On {
-        vec![scenario.offloads]
-    } else {
-        options.offloads.clone()
+    let offloads = match scenario.offloads {
+        Offloads::ClientOnly | Offloads::ServerOnly => vec![scenario.offloads],
+        Offloads::On if options.offloads.len() == 1 => vec![scenario.offloads],
+        Offloads::On | Offloads::Off => options.offloads.clone(),
     };
     ips.into_iter().flat_map(|ip| offloads.iter().map(move |offloads| (ip, *offloads))).collect()
 }

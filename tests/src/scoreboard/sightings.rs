@@ -2,7 +2,7 @@
 
 use super::recording::Recording;
 use crate::frames::{Key, Packet, read};
-use correlate_lab::{ClockError, Entry, Protocol};
+use correlate_lab::{ClockError, Done, Entry, Protocol};
 use correlate_proto::{Direction, Endpoint};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -55,7 +55,19 @@ impl Sightings {
             found.find_sent(ledger, tap, &packets, own, true_ns);
             found.find_arrived(ledger, tap, &packets, own, true_ns);
         }
+        found.find_joined(ledger);
         found
+    }
+
+    /// What the middlebox joined to an earlier packet arrived with that one.
+    fn find_joined(&mut self, ledger: &[Entry]) {
+        for index in (0..ledger.len()).filter(|&index| ledger[index].done == Done::Absorb) {
+            let carrier = ledger[..index].iter().rposition(|earlier| carries(earlier, &ledger[index]));
+            self.arrived[index] = carrier.and_then(|carrier| self.arrived[carrier]);
+            if let Some(spot) = self.arrived[index] {
+                self.entries.entry(spot).or_default().push(index);
+            }
+        }
     }
 
     /// The entries that a captured packet is: several where the receiver's host joined segments.
@@ -212,6 +224,17 @@ fn nearest(
         queue.pop_front();
     }
     queue.front().is_some_and(|index| distance(index) < LAG_NS.unsigned_abs()).then(|| queue.pop_front())?
+}
+
+/// Whether the payload of `joined`, which did not go on by itself, left with `earlier`.
+fn carries(earlier: &Entry, joined: &Entry) -> bool {
+    let (Ok(len), Ok(own)) = (u32::try_from(earlier.payload_len_left), u32::try_from(joined.payload_len))
+    else {
+        return false;
+    };
+    let from = joined.seq.wrapping_sub(earlier.seq_left);
+    let same = (earlier.connection, earlier.direction) == (joined.connection, joined.direction);
+    same && own > 0 && earlier.at_out_ns.is_some() && from < len && own <= len - from
 }
 
 /// Whether the entry's packet goes to the host of that tap, if it passes.

@@ -84,11 +84,12 @@ fn hosts(lab: &Lab, scenario: &Scenario) -> Vec<String> {
     let servers = (0..scenario.server_taps.len()).filter_map(|index| lab.server(index));
     let plans = std::iter::once(&scenario.client_tap).chain(&scenario.server_taps);
     let named = std::iter::once(lab.client()).chain(servers).zip(plans).map(|(host, plan)| {
-        let interface = match plan.interface {
-            TapInterface::Facing => host.interface,
-            TapInterface::Spare => host.spare,
-        };
-        format!("netns:{}:{interface}", host.namespace.path().display())
+        let path = host.namespace.path();
+        match plan.interface {
+            TapInterface::Facing => format!("netns:{}:{}", path.display(), host.interface),
+            TapInterface::Spare => format!("netns:{}:{}", path.display(), host.spare),
+            TapInterface::All => format!("netns:{}", path.display()),
+        }
     });
     named.collect()
 }

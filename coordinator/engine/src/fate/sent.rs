@@ -96,9 +96,10 @@ impl Ends<'_> {
     fn opening_arrived(&self, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> Option<Arrived> {
         let (half, _, _) = self.at_receiver(piece);
         let log = self.receiver_log;
-        let (seen, answer) = match piece.kind {
-            Kind::Syn => (log.syn.first(), log.syn_ack.first().copied()),
-            _ => (log.syn_ack.first(), log.ack),
+        let (seen, answer) = if piece.kind == Kind::Syn {
+            (log.syn.first(), log.syn_ack.first().copied())
+        } else {
+            (log.syn_ack.first(), log.ack)
         };
         let answered = answer.filter(|answer| seen.is_none_or(|seen| answer.at < seen.at));
         let early = answered.is_some_and(|answer| self.is_last_before(answer.at, due, (place, piece), lane));

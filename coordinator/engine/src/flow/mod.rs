@@ -7,7 +7,7 @@ mod unseen;
 
 pub(crate) use half::Half;
 pub(crate) use key::{FlowMap, FlowPair};
-pub(crate) use unseen::{Again, Unseen};
+pub(crate) use unseen::Unseen;
 
 use crate::connection::PacketRef;
 use correlate_proto::{Direction, Endpoint, FourTuple, Heard, Role, Segment, SeqNum};

@@ -107,13 +107,11 @@ impl Unseen {
     /// A packet of this direction, captured at `at`, has the timestamp `value`.
     pub(crate) fn note_stamp(&mut self, value: u32, at: i64) {
         let (first, from) = *self.first_stamp.get_or_insert((value, at));
-        let newest = self.newest_stamp.unwrap_or(first);
+        let newest = *self.newest_stamp.get_or_insert(first);
         if value.wrapping_sub(newest).cast_signed() > 0 {
-            let ticks = i64::from(value.wrapping_sub(first));
-            self.tick = Some(at.saturating_sub(from) / ticks);
-        }
-        if self.newest_stamp.is_none() || value.wrapping_sub(newest).cast_signed() > 0 {
             self.newest_stamp = Some(value);
+            let ticks = i64::from(value.wrapping_sub(first));
+            self.tick = at.saturating_sub(from).checked_div(ticks);
         }
     }
 

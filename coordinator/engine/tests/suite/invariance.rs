@@ -90,7 +90,8 @@ fn resets(sim: &mut Sim) {
     reset.send(sim, S2C, RST_ACK, next, 0);
     let mut forged = established(sim, FORGED);
     let next = forged.stacks[1].next;
-    let mut packet = forged.packet(S2C, RST, next, 0);
+    // The forger does not make the host count its packets on.
+    let mut packet = forged.clone().packet(S2C, RST, next, 0);
     packet.ip.ttl = 55;
     sim.forge(S2C, packet);
     forged.now += 3 * MS;

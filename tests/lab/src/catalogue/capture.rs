@@ -1,17 +1,18 @@
 //! Nothing is wrong but the capture, or less is captured than there is.
 
-use super::clean::{EXCHANGE, MB, NO_LOSS};
+use super::clean::{EXCHANGE, MB, NO_LOSS, chatter};
+use crate::clock::{self, ClockError};
 use crate::expect::Expect;
 use crate::plan::Translation;
 use crate::scenario::Scenario;
-use crate::tap::{ClockError, TapInterface, TapPlan};
+use crate::tap::{TapInterface, TapPlan};
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut all = vec![drops(), late_start(), early_stop(), wrong_interface(), one_of_two_backends()];
-    all.extend([two_backends(), clock()]);
+    all.extend([two_backends(), clock(), clock_step(), clock_slew()]);
     for scenario in &mut all {
         scenario.expect.never.extend(NO_LOSS);
         scenario.expect.never.extend([
@@ -119,7 +120,39 @@ fn clock() -> Scenario {
         ]),
     )
     .server_tap(TapPlan {
-        clock: ClockError { offset_ns: 37_000_000_000, skew_ppb: 50_000 },
+        clock: ClockError { offset_ns: 37_000_000_000, skew_ppb: 50_000, ..ClockError::default() },
         ..TapPlan::default()
     })
+}
+
+fn clock_step() -> Scenario {
+    let steps = &[clock::Step { at_ms: 10_000, by_ns: 40_000_000 }];
+    Scenario::new(
+        "clock-step",
+        "the server's clock jumps",
+        "The path is fine and takes 25 ms each way. Ten seconds after its capture began the server's clock jumps ahead by \
+         40 ms: from then on its stamps say that packets to the client arrive before they were sent.",
+        Traffic::new(vec![chatter(22)]),
+    )
+    .delay_us(25_000)
+    .server_tap(TapPlan { clock: ClockError { steps, ..ClockError::default() }, ..TapPlan::default() })
+    .expecting(Expect::notable(&["clock-step"]))
+}
+
+fn clock_slew() -> Scenario {
+    let slews = &[
+        clock::Slew { at_ms: 4_000, ppb: 15_000 },
+        clock::Slew { at_ms: 8_000, ppb: -10_000 },
+        clock::Slew { at_ms: 12_000, ppb: 5_000 },
+    ];
+    Scenario::new(
+        "clean-clock-slew",
+        "the server's clock is disciplined while it is captured",
+        "The path is fine and takes 25 ms each way. The rate of the server's clock is changed every four seconds, by up \
+         to 25 parts per million, as NTP does it.",
+        Traffic::new(vec![chatter(18)]),
+    )
+    .delay_us(25_000)
+    .server_tap(TapPlan { clock: ClockError { slews, ..ClockError::default() }, ..TapPlan::default() })
+    .expecting(Expect::clean().never(&["clock-step"]))
 }

@@ -2,13 +2,14 @@
 
 use super::clean::{EXCHANGE, NO_LOSS};
 use crate::expect::Expect;
+use crate::plan::Relay;
 use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Step, Traffic};
 use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![syn_proxy()]
+    vec![syn_proxy(), proxied(), proxied_transparent()]
 }
 
 /// What is not lost, though it never arrives at the other end.
@@ -37,4 +38,40 @@ fn syn_proxy() -> Scenario {
     // The window scale that the proxy promises in the servers' name.
     scenario.sysctls = vec![("net/ipv4/tcp_rmem", "4096 131072 6291456")];
     scenario
+}
+
+fn relaying(name: &'static str, title: &'static str, says: &'static str, relay: Relay) -> Scenario {
+    let script = [EXCHANGE.as_slice(), &[Step::Exchange(100_000, 100_000)]].concat();
+    let flow = Flow::new(8080, &script).times(5, Pace::Concurrent(40));
+    let mut scenario = Scenario::new(name, title, says, Traffic::new(vec![flow])).expecting(
+        Expect::notable(&["proxied"])
+            .of(Truth::Every, &["proxied"])
+            .never(&NO_LOSS)
+            .never(&NOTHING_LOST)
+            .never(&["sequence-rewritten", "rst-injected", "payload-altered", "one-way-blackhole"]),
+    );
+    scenario.plan.relay = Some(relay);
+    scenario
+}
+
+fn proxied() -> Scenario {
+    relaying(
+        "proxied",
+        "the client talks to a proxy, and the proxy to the server",
+        "A proxy in the middle accepts the client's connections at the service's address and makes its own to the server. \
+         The two ends have connections of their own, with other addresses, numbers and packets: nothing between them \
+         can be lost.",
+        Relay::Addressed,
+    )
+}
+
+fn proxied_transparent() -> Scenario {
+    relaying(
+        "proxied-transparent",
+        "a proxy stands in the way and shows itself to nobody",
+        "A proxy in the middle answers in the server's name and calls the server in the client's, from the same port. Both \
+         ends show the same addresses and ports, and yet it is two connections: the client is greeted before the server \
+         has heard of it.",
+        Relay::Transparent,
+    )
 }

@@ -1,14 +1,17 @@
 //! Nothing is wrong, but packets are hard to recognise at the other end.
 
-use super::clean::{EXCHANGE, NO_LOSS};
+use super::clean::{EXCHANGE, MB, NO_LOSS};
 use crate::condition::Match;
 use crate::expect::Expect;
 use crate::plan::Translation;
 use crate::rule::{Action, Recut, Rewrite, Rule, SackBlocks};
 use crate::scenario::Scenario;
+use crate::tap::TapInterface;
+use crate::topology::{Layout, Offloads};
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;
 use crate::wire::view::TIMESTAMPS;
+use crate::wire::wrap::Wrap;
 use correlate_proto::Direction;
 
 /// Why nothing of this kind happens over IPv6.
@@ -18,6 +21,8 @@ const NO_ID: Option<&str> = Some("IPv6 packets bear no identification");
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut all = vec![resegment(), coalesce(), fragments(), random_id(), zero_id()];
     all.extend([timestamps_shifted(), timestamps_stripped(), sequence_and_id(), nat_port_reuse()]);
+    all.extend([several_interfaces(), offload_at_client(), offload_at_server()]);
+    all.extend(tunnels());
     for scenario in &mut all {
         scenario.expect.never.extend(NO_LOSS);
         scenario.expect.never.extend(["payload-altered", "unpaired-connection", "rst-injected"]);
@@ -154,4 +159,70 @@ fn nat_port_reuse() -> Scenario {
     scenario.plan.translation = Translation::SourceOnePort;
     scenario.plan.hops = 1;
     scenario
+}
+
+fn several_interfaces() -> Scenario {
+    let mut scenario = Scenario::new(
+        "clean-several-interfaces",
+        "a capture on all interfaces shows each packet twice",
+        "The client's interface is a port of a bridge, as with containers and virtual machines, and the capture runs on \
+         all interfaces: each packet is seen on the bridge and on the port.",
+        exchanges(),
+    );
+    scenario.client_layout = Layout::Bridged;
+    scenario.client_tap.interface = TapInterface::All;
+    scenario
+}
+
+fn tunnels() -> [Scenario; 4] {
+    let wrapped = |name, title, wrap| {
+        let mut scenario = Scenario::new(
+            name,
+            title,
+            "The path is fine. The client's capture is made where packets are still wrapped, the server's where they no \
+             longer are: lengths, and the outer addresses, are different at the two ends.",
+            exchanges(),
+        );
+        scenario.client_tap.wrap = Some(wrap);
+        scenario
+    };
+    [
+        wrapped("clean-vlan-one-end", "one capture shows VLAN tags, the other does not", Wrap::Vlan(77)),
+        wrapped("clean-ipip-one-end", "one capture shows IP in IP, the other what is inside", Wrap::IpInIp),
+        wrapped("clean-gre-one-end", "one capture shows a GRE tunnel, the other what is inside", Wrap::Gre),
+        wrapped(
+            "clean-vxlan-one-end",
+            "one capture shows VXLAN, the other what is inside",
+            Wrap::Vxlan(4711),
+        ),
+    ]
+}
+
+fn offload_at_client() -> Scenario {
+    let mut scenario = Scenario::new(
+        "clean-offload-client-only",
+        "super-packets at the client, wire packets at the server",
+        "The path only delays. The client leaves segmentation to its hardware and captures super-packets; at the server \
+         offloading is off and every packet is as on a wire.",
+        bulk(),
+    );
+    scenario.offloads = Offloads::ClientOnly;
+    scenario
+}
+
+fn offload_at_server() -> Scenario {
+    let mut scenario = Scenario::new(
+        "clean-offload-server-only",
+        "wire packets at the client, super-packets at the server",
+        "The path only delays. The server leaves segmentation to its hardware and captures super-packets; at the client \
+         offloading is off and every packet is as on a wire.",
+        bulk(),
+    );
+    scenario.offloads = Offloads::ServerOnly;
+    scenario
+}
+
+/// Megabytes both ways.
+fn bulk() -> Traffic {
+    Traffic::new(vec![Flow::new(8080, &[Step::Exchange(2 * MB, 2 * MB)]).times(2, Pace::Concurrent(5))])
 }

@@ -5,6 +5,7 @@ use crate::error::LabError;
 use crate::ledger::Entry;
 use crate::plan::Plan;
 use crate::sys::packet::{PacketSocket, Purpose};
+use crate::sys::ring::Slots;
 use crate::sys::wait::sharpen_timers;
 use crate::topology::{IpVersion, Topology};
 use std::io::{self, PipeWriter};
@@ -42,10 +43,12 @@ impl Middlebox {
     /// Starts it; when this returns it hears every frame.
     pub(crate) fn start(topology: &Topology, setting: Setting) -> Result<Self, LabError> {
         let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
-        let (ports, slots) = (topology.ports.clone(), topology.slots);
+        let ports: Vec<(String, Slots)> = topology.ports.iter().cloned().zip(topology.slots()).collect();
         let (ready, is_ready) = mpsc::channel();
         let work = move || {
-            let sockets = ports.iter().map(|port| PacketSocket::open(port, Purpose::Bridge, slots)).collect();
+            let open =
+                |(port, slots): &(String, Slots)| PacketSocket::open(Some(port), Purpose::Bridge, *slots);
+            let sockets = ports.iter().map(open).collect();
             let sockets: Vec<PacketSocket> = match sockets {
                 Ok(sockets) => sockets,
                 Err(error) => return Err(error),

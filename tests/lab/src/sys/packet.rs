@@ -36,8 +36,9 @@ pub(crate) fn now_ns() -> i64 {
 }
 
 impl PacketSocket {
-    /// Opens a socket on `interface` of the calling thread's namespace, with room for frames like these.
-    pub(crate) fn open(interface: &str, purpose: Purpose, slots: Slots) -> io::Result<Self> {
+    /// Opens a socket on `interface` of the calling thread's namespace, on all of them if absent, with room for frames
+    /// like these.
+    pub(crate) fn open(interface: Option<&str>, purpose: Purpose, slots: Slots) -> io::Result<Self> {
         // Protocol 0 keeps the ring empty until the socket is bound to its interface.
         let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         // SAFETY: creates a descriptor, which is owned at once.
@@ -102,13 +103,14 @@ pub(crate) fn interface_index(interface: &str) -> io::Result<u32> {
     }
 }
 
-/// Binds to all protocols of `interface`.
-fn bind(fd: BorrowedFd<'_>, interface: &str) -> io::Result<()> {
+/// Binds to all protocols of `interface`, or of all interfaces.
+fn bind(fd: BorrowedFd<'_>, interface: Option<&str>) -> io::Result<()> {
     // SAFETY: a sockaddr_ll of zeroes is valid.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?;
     address.sll_protocol = u16::try_from(libc::ETH_P_ALL).map_err(io::Error::other)?.to_be();
-    address.sll_ifindex = i32::try_from(interface_index(interface)?).map_err(io::Error::other)?;
+    let index = interface.map_or(Ok(0), interface_index)?;
+    address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
     let len = libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).map_err(io::Error::other)?;
     // SAFETY: pointer and length describe `address`.
     check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) }).map(drop)

@@ -71,6 +71,10 @@ pub(crate) struct Slot<'a> {
     pub(crate) wire_len: usize,
     /// Octets of it that were kept.
     pub(crate) kept_len: usize,
+    /// Index of the interface that it was captured on.
+    pub(crate) interface: u32,
+    /// Whether it was sent, or to whom (packet(7), `sll_pkttype`).
+    pub(crate) packet_type: u8,
 }
 
 impl Ring {
@@ -117,7 +121,14 @@ impl Ring {
         // SAFETY: within the slot by the lines above, initialised memory, and ours until the status changes.
         let bytes = unsafe { std::slice::from_raw_parts(slot.as_ptr().add(start), len) };
         let at_ns = i64::from(header.tp_sec) * 1_000_000_000 + i64::from(header.tp_nsec);
+        // SAFETY: behind the header, at the next multiple of 16, the kernel has put the frame's address.
+        let address = unsafe {
+            let at = size_of::<libc::tpacket2_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
+            slot.add(at).cast::<libc::sockaddr_ll>().read()
+        };
         let taken = take(Slot {
+            interface: u32::try_from(address.sll_ifindex).unwrap_or(0),
+            packet_type: address.sll_pkttype,
             at_ns,
             bytes,
             wire_len: octets(header.tp_len),

@@ -7,3 +7,4 @@ pub(crate) mod forge;
 pub(crate) mod frame;
 pub(crate) mod rewrite;
 pub(crate) mod view;
+pub(crate) mod wrap;

@@ -29,7 +29,7 @@ pub(crate) fn read_pcap(path: &Path) -> Vec<Captured> {
 pub(crate) fn packets(path: &Path) -> Vec<Captured> {
     let mut waiting: BTreeMap<Vec<u8>, Vec<(usize, Vec<u8>)>> = BTreeMap::new();
     let mut whole = Vec::new();
-    for record in read_pcap(path) {
+    for record in bare(path) {
         let frame = &record.frame;
         // "More fragments" and the offset; the two bits before them say nothing of this.
         let place = if frame[12..14] == [8, 0] { u16::from_be_bytes([frame[20], frame[21]]) } else { 0 };
@@ -58,6 +58,37 @@ pub(crate) fn packets(path: &Path) -> Vec<Captured> {
     }
     assert!(waiting.is_empty(), "{}: fragments without their datagram", path.display());
     whole
+}
+
+/// The Ethernet frames of a capture, what is around them taken away; of a capture on all interfaces those of one.
+fn bare(path: &Path) -> Vec<Captured> {
+    let bytes = std::fs::read(path).expect("read the capture");
+    let is_cooked = bytes[20..24] == 276u32.to_le_bytes();
+    let mut records = read_pcap(path);
+    if is_cooked {
+        let interface = |record: &Captured| record.frame[4..8].to_vec();
+        let first = records.iter().map(interface).min();
+        records.retain(|record| Some(interface(record)) == first);
+    }
+    for record in &mut records {
+        let frame = &record.frame;
+        record.frame =
+            if is_cooked { [&[0; 12], &frame[..2], &frame[20..]].concat() } else { unwrapped(frame) };
+    }
+    records
+}
+
+/// A frame without the VLAN tag or the tunnel that it is in.
+fn unwrapped(frame: &[u8]) -> Vec<u8> {
+    let version = |packet: &[u8]| if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
+    let within = |packet: &[u8]| [&frame[..12], &version(packet), packet].concat();
+    match (frame[12], frame[13]) {
+        (0x81, 0) => [&frame[..12], &frame[16..]].concat(),
+        (8, 0) if matches!(frame[23], 4 | 41) => within(&frame[34..]),
+        (8, 0) if frame[23] == 47 => within(&frame[38..]),
+        (8, 0) if frame[23] == 17 => frame[50..].to_vec(),
+        _ => frame.to_vec(),
+    }
 }
 
 /// The body of a datagram, if its pieces in order have no hole.
