@@ -36,6 +36,10 @@ pub struct Packet {
     pub at_ns: i64,
     /// The packet.
     pub key: Key,
+    /// Numbers of its further sightings, on other interfaces of the host.
+    pub again: Vec<u64>,
+    /// Numbers of its further fragments.
+    pub parts: Vec<u64>,
 }
 
 impl Key {
@@ -84,6 +88,7 @@ pub fn read(path: &Path) -> Vec<Packet> {
             if let Some(&(first, header)) = in_fragments.get(datagram) {
                 let packet: &mut Packet = &mut packets[first];
                 packet.key.payload_len = packet.key.payload_len.max(end - header);
+                packet.parts.push(number);
             }
             continue;
         }
@@ -91,9 +96,11 @@ pub fn read(path: &Path) -> Vec<Packet> {
         if let Some((datagram, _, end)) = fragment {
             in_fragments.insert(datagram, (packets.len(), end - key.payload_len));
         }
-        let just_now = |packet: &&Packet| at_ns - packet.at_ns < BETWEEN_INTERFACES_NS;
-        if !is_cooked || !packets.iter().rev().take_while(just_now).any(|packet| packet.key == key) {
-            packets.push(Packet { number, at_ns, key });
+        let just_now = |packet: &&mut Packet| at_ns - packet.at_ns < BETWEEN_INTERFACES_NS;
+        let mut recent = packets.iter_mut().rev().take_while(just_now);
+        match recent.find(|packet| is_cooked && packet.key == key) {
+            Some(packet) => packet.again.push(number),
+            None => packets.push(Packet { number, at_ns, key, again: Vec::new(), parts: Vec::new() }),
         }
     }
     packets

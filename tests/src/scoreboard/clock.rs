@@ -14,10 +14,13 @@ pub struct WrongSecond {
     pub truth_ns: i64,
 }
 
+/// So long after a step it need not be known yet, in ns: what is told meanwhile, before the end, is of the old clock.
+const UNTIL_KNOWN_NS: i64 = 8_000_000_000;
+
 /// Holds every second against the truth.
 pub fn compare(recording: &Recording, seconds: &[ClockSecond]) -> (ClockScore, Vec<WrongSecond>) {
     let (mut score, mut wrong) = (ClockScore::default(), Vec::new());
-    for second in seconds {
+    for second in seconds.iter().filter(|second| !(second.live && is_after_step(recording, second))) {
         let truth_ns = truth(recording, second);
         let known = second.known;
         let holds = known.lo.is_none_or(|lo| lo.as_ns() <= truth_ns)
@@ -36,6 +39,17 @@ pub fn compare(recording: &Recording, seconds: &[ClockSecond]) -> (ClockScore, V
         }
     }
     (score, wrong)
+}
+
+/// Whether one of the clocks has stepped just before.
+fn is_after_step(recording: &Recording, second: &ClockSecond) -> bool {
+    let taps: Vec<_> = recording.plans().map(|plan| plan.clock).zip(&recording.outcome.taps).collect();
+    let (clock, tap) = &taps[0];
+    let at_ns = true_time(*clock, tap.clock_origin_ns, second.at.as_ns());
+    [&taps[0], &taps[second.downstream]].into_iter().any(|(clock, tap)| {
+        let since = |ms: u64| at_ns - tap.clock_origin_ns - i64::try_from(ms).unwrap_or(i64::MAX) * 1_000_000;
+        clock.steps.iter().any(|step| (0..UNTIL_KNOWN_NS).contains(&since(step.at_ms)))
+    })
 }
 
 /// The clock of a server's tap less that of the client's, in ns, when the client's shows the second's instant.

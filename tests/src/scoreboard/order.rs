@@ -3,6 +3,7 @@
 use super::packets::{Class, Shown};
 use super::score::Counts;
 use super::sightings::Spot;
+use core::ops::Range;
 use correlate_lab::{Entry, Protocol};
 use correlate_proto::report::{EndpointReport, Report};
 use correlate_proto::{Direction, Endpoint, TcpFlags};
@@ -68,26 +69,25 @@ fn told(report: &Report) -> Found {
 
 fn due(shown: &Shown<'_>) -> Found {
     // The order is that of the captures: hosts and links of one machine may exchange packets before the middlebox.
-    let mut arrivals: Vec<(Spot, Spot, usize)> = Vec::new();
-    for (index, entry) in shown.ledger.iter().enumerate() {
-        if is_sent(entry)
-            && let (Some(sent), Some(arrived)) = (shown.sent(index), shown.arrived(index))
-        {
-            arrivals.push((arrived, sent, index));
-        }
+    let mut arrivals: Vec<(Spot, Spot, usize, Range<u64>)> = Vec::new();
+    for index in (0..shown.ledger.len()).filter(|&index| is_sent(&shown.ledger[index])) {
+        let Some(sent) = shown.sent(index) else { continue };
+        arrivals.extend(
+            shown.arrivals(index).map(|(spot, place, count)| (spot, sent, index, place..place + count)),
+        );
     }
-    arrivals.sort_unstable();
+    arrivals.sort_unstable_by_key(|(spot, sent, index, _)| (*spot, *sent, *index));
     let mut states: BTreeMap<Way, State> = BTreeMap::new();
     let mut found = Found::new();
-    for (_, sent, index) in arrivals {
+    for (_, sent, index, segments) in arrivals {
         let entry = &shown.ledger[index];
         let way = way(entry);
-        let segments = u64::try_from(entry.wire_segments).unwrap_or(0);
         let state = states.entry(way.clone()).or_default();
         let counts = found.entry(way).or_default();
-        counts[0] += if state.newest.is_some_and(|newest| sent < newest) { segments } else { 0 };
+        let is_late = state.newest.is_some_and(|newest| sent < newest);
+        counts[0] += if is_late { segments.end - segments.start } else { 0 };
         state.newest = state.newest.max(Some(sent));
-        counts[1] += state.arrive(entry, sent);
+        counts[1] += state.arrive(entry, sent, &segments);
     }
     found
 }
@@ -108,29 +108,25 @@ struct State {
 }
 
 impl State {
-    /// Takes in an arrival; gives how many of its wire segments bring nothing new and were sent after what did.
-    fn arrive(&mut self, entry: &Entry, sent: Spot) -> u64 {
-        let syn = u32::from(entry.flags.has(TcpFlags::SYN));
-        let len =
-            u32::try_from(entry.payload_len).unwrap_or(0) + syn + u32::from(entry.flags.has(TcpFlags::FIN));
-        if syn > 0 && self.arrived.first().is_some_and(|(first, _, _)| *first != entry.seq) {
+    /// Takes in the arrival of some of an entry's wire segments; gives how many of them bring nothing new and were sent
+    /// after what did.
+    fn arrive(&mut self, entry: &Entry, sent: Spot, segments: &Range<u64>) -> u64 {
+        let is_syn = entry.flags.has(TcpFlags::SYN);
+        if is_syn && self.arrived.first().is_some_and(|(first, _, _)| *first != entry.seq) {
             // The ports are used again.
             *self = Self { newest: self.newest, ..Self::default() };
         }
-        let size = if entry.gso_size == 0 { len } else { u32::from(entry.gso_size) };
         let mut in_vain = 0;
-        let mut offset = 0;
-        while offset < len {
-            // A FIN is no segment of its own.
-            let end = if len - offset <= size + 1 { len } else { offset + size };
-            in_vain += u64::from(self.has(entry.seq.wrapping_add(offset), end - offset, sent));
-            offset = end;
-        }
-        if len > 0 {
-            self.arrived.push((entry.seq, len, sent));
-            let end = entry.seq.wrapping_add(len);
-            if self.top.is_none_or(|top| end.wrapping_sub(top).cast_signed() > 0) {
-                self.top = Some(end);
+        for place in segments.clone() {
+            let (offset, len) = extent(entry, place);
+            let seq = entry.seq.wrapping_add(offset);
+            in_vain += u64::from(len > 0 && self.has(seq, len, sent));
+            if len > 0 {
+                self.arrived.push((seq, len, sent));
+                let end = seq.wrapping_add(len);
+                if self.top.is_none_or(|top| end.wrapping_sub(top).cast_signed() > 0) {
+                    self.top = Some(end);
+                }
             }
         }
         in_vain
@@ -158,6 +154,20 @@ impl State {
         }
         true
     }
+}
+
+/// Where the octets of an entry's wire segment begin, counted from its sequence number, and how many they are. A SYN
+/// and a FIN are octets too; a FIN goes with the last segment.
+fn extent(entry: &Entry, place: u64) -> (u32, u32) {
+    let flag = |flag: TcpFlags| u32::from(entry.flags.has(flag));
+    let len = u32::try_from(entry.payload_len).unwrap_or(0) + flag(TcpFlags::SYN) + flag(TcpFlags::FIN);
+    let last = u64::try_from(entry.wire_segments).unwrap_or(0).saturating_sub(1);
+    if last == 0 {
+        return (0, len);
+    }
+    let size = u32::from(entry.gso_size);
+    let offset = u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(size).min(len);
+    (offset, if place >= last { len - offset } else { size.min(len - offset) })
 }
 
 fn way(entry: &Entry) -> Way {

@@ -3,7 +3,7 @@
 use super::score::Counts;
 use super::sightings::{Sightings, Spot};
 use correlate_engine::fate::{Fate, FateRecord};
-use correlate_lab::{Done, Entry, Protocol};
+use correlate_lab::{Done, Entry, Leg, Protocol};
 use correlate_proto::TcpFlags;
 use std::collections::BTreeMap;
 
@@ -86,18 +86,24 @@ impl Shown<'_> {
         self.sightings.sent[entry].filter(|spot| self.shows(*spot))
     }
 
-    /// Where an entry's arrival is shown.
-    pub fn arrived(&self, entry: usize) -> Option<Spot> {
-        self.sightings.arrived[entry].filter(|spot| self.shows(*spot))
+    /// Where an entry's arrival is shown: each packet with the place of its wire segments among the entry's, and how
+    /// many they are.
+    pub fn arrivals(&self, entry: usize) -> impl Iterator<Item = (Spot, u64, u64)> {
+        let mut place = 0;
+        let placed = self.sightings.arrived[entry].iter().map(move |&(spot, segments)| {
+            place += segments;
+            (spot, place - segments, segments)
+        });
+        placed.filter(|(spot, _, _)| self.shows(*spot))
     }
 
     fn shows(&self, spot: Spot) -> bool {
-        self.kept[spot.tap].binary_search(&spot.packet).is_ok()
+        self.sightings.shows(spot, self.kept)
     }
 
-    /// Whether a record of it was taken out.
-    fn was_removed(&self, spot: Option<Spot>) -> bool {
-        spot.is_some_and(|spot| !self.shows(spot))
+    /// Whether a record of an entry's arrival was taken out.
+    fn was_removed(&self, entry: usize) -> bool {
+        self.sightings.arrived[entry].iter().any(|(spot, _)| !self.shows(*spot))
     }
 }
 
@@ -222,52 +228,91 @@ fn expect(shown: &Shown<'_>, index: usize, dues: &mut Dues) {
         }
     };
     let all = || std::iter::once(index).chain(copies(shown.ledger, index));
-    let arrivals: Vec<Spot> = all().filter_map(|copy| shown.arrived(copy)).collect();
-    let parts: Vec<usize> = pieces(shown.ledger, index).collect();
-    let part_removed = parts.iter().any(|&part| shown.was_removed(shown.sightings.arrived[part]));
-    let extra = segments * u64::try_from(arrivals.len().saturating_sub(1)).unwrap_or(0);
     // What the middlebox took and answered itself went nowhere, and nothing of it is lost.
     let passed = entry.done == Done::Absorb || all().any(|copy| shown.ledger[copy].at_out_ns.is_some());
-    match shown.sent(index) {
-        Some(sent) if !passed => {
-            let watched = shown.sightings.watched[index];
+    let is_sent = shown.sent(index);
+    if !passed {
+        let watched = shown.sightings.watched[index] && entry.leg == Leg::Whole;
+        if let Some(sent) = is_sent {
             say(Fate::Lost, sent, if watched { Due::exactly(segments) } else { Due::at_most(segments) });
         }
-        Some(sent) if arrivals.is_empty() => {
-            let removed = all().any(|copy| shown.was_removed(shown.sightings.arrived[copy]));
-            let whole = parts.is_empty() || part_removed;
-            let nowhere = entry.done == Done::Absorb && !removed;
-            let what = if removed && whole { Due::exactly(segments) } else { Due::at_most(segments) };
-            if !nowhere {
-                say(Fate::MissedByReceiver, sent, what);
+        return;
+    }
+    if entry.leg != Leg::Whole {
+        // It goes to or comes from a relay, which no capture shows.
+        return;
+    }
+    let further: Vec<usize> = pieces(shown.ledger, index).collect();
+    let lacks_part = |spot: Spot| shown.sightings.lacks_part(spot, shown.kept);
+    let piece_removed = further.iter().any(|&piece| shown.was_removed(piece));
+    for unit in units(shown, index) {
+        let visible: Vec<Spot> = unit.spots.iter().copied().filter(|spot| shown.shows(*spot)).collect();
+        let extra = unit.segments * u64::try_from(visible.len().saturating_sub(1)).unwrap_or(0);
+        match (is_sent, visible.first()) {
+            (Some(sent), None) => {
+                let removed = !unit.spots.is_empty() && (further.is_empty() || piece_removed);
+                let nowhere = entry.done == Done::Absorb && unit.spots.is_empty();
+                let what = if removed { Due::exactly(unit.segments) } else { Due::at_most(unit.segments) };
+                if !nowhere {
+                    say(Fate::MissedByReceiver, sent, what);
+                }
             }
-        }
-        // A part of it is missing.
-        Some(sent) if part_removed => say(Fate::MissedByReceiver, sent, Due::at_most(segments)),
-        Some(_) if extra > 0 => say(Fate::Duplicated, arrivals[0], Due::exactly(extra)),
-        Some(_) => {}
-        None => {
-            let removed = shown.was_removed(shown.sightings.sent[index]);
-            for (place, arrival) in arrivals.iter().enumerate() {
-                let exact = removed && place == 0 && entry.done != Done::Absorb;
-                let what = if exact { Due::exactly(segments) } else { Due::at_most(segments) };
-                say(Fate::MissedBySender, *arrival, what);
+            // A part of it is missing.
+            (Some(sent), Some(first)) if piece_removed || lacks_part(*first) => {
+                say(Fate::MissedByReceiver, sent, Due::at_most(unit.segments));
             }
-            for part in parts.into_iter().filter_map(|part| shown.arrived(part)) {
-                say(Fate::MissedBySender, part, Due::at_most(segments));
-            }
-            if extra > 0 {
-                say(Fate::Duplicated, arrivals[0], Due::at_most(extra));
+            (Some(_), Some(first)) if extra > 0 => say(Fate::Duplicated, *first, Due::exactly(extra)),
+            (Some(_), Some(_)) | (None, None) => {}
+            (None, Some(first)) => {
+                let was_recorded = shown.sightings.sent[index].is_some();
+                for (place, arrival) in visible.iter().enumerate() {
+                    let exact = was_recorded && place == 0 && entry.done != Done::Absorb;
+                    let what = if exact { Due::exactly(unit.segments) } else { Due::at_most(unit.segments) };
+                    say(Fate::MissedBySender, *arrival, what);
+                }
+                say(Fate::Duplicated, *first, Due::at_most(extra));
             }
         }
     }
+    if is_sent.is_none() {
+        for (part, _, _) in further.into_iter().flat_map(|piece| shown.arrivals(piece)) {
+            say(Fate::MissedBySender, part, Due::at_most(segments));
+        }
+    }
+}
+
+/// Wire segments of an entry that share their arrivals.
+struct Unit {
+    segments: u64,
+    /// Where its copies were recorded as arriving.
+    spots: Vec<Spot>,
+}
+
+/// An entry's wire segments: each by itself where the way cut a super-packet, else all together.
+fn units(shown: &Shown<'_>, index: usize) -> Vec<Unit> {
+    let all: Vec<usize> = std::iter::once(index).chain(copies(shown.ledger, index)).collect();
+    let recorded = |copy: usize| &shown.sightings.arrived[copy];
+    let most = all.iter().map(|&copy| recorded(copy).len()).max().unwrap_or(0);
+    if most <= 1 {
+        let segments = u64::try_from(shown.ledger[index].wire_segments).unwrap_or(0);
+        let spots = all.iter().filter_map(|&copy| recorded(copy).first()).map(|(spot, _)| *spot).collect();
+        return vec![Unit { segments, spots }];
+    }
+    let unit = |place: usize| {
+        let spots = all.iter().filter_map(|&copy| recorded(copy).get(place));
+        Unit {
+            segments: spots.clone().map(|(_, segments)| *segments).max().unwrap_or(1),
+            spots: spots.map(|(spot, _)| *spot).collect(),
+        }
+    };
+    (0..most).map(unit).collect()
 }
 
 /// Where a fate's packet was in the capture as it was recorded.
 fn original_spot(shown: &Shown<'_>, fate: &FateRecord) -> Option<Spot> {
     let tap = usize::from(fate.point.0);
     let place = usize::try_from(fate.packet).ok()?.checked_sub(1)?;
-    Some(Spot { tap, packet: *shown.kept[tap].get(place)? })
+    Some(shown.sightings.packet(Spot { tap, packet: *shown.kept[tap].get(place)? }))
 }
 
 /// Of copies nobody can say which is the copy: what is said of any counts for the first that is shown.
@@ -279,7 +324,7 @@ fn canonical(shown: &Shown<'_>, class: Class, spot: Spot) -> Spot {
     let first = original(shown.ledger, entry);
     std::iter::once(first)
         .chain(copies(shown.ledger, first))
-        .find_map(|copy| shown.arrived(copy))
+        .find_map(|copy| shown.arrivals(copy).next().map(|(spot, _, _)| spot))
         .unwrap_or(spot)
 }
 

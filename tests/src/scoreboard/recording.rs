@@ -78,9 +78,9 @@ impl Recording {
     }
 }
 
-/// Whether a capture of that plan runs all the time, on the interface that the traffic uses.
+/// Whether a capture of that plan runs all the time, where the traffic passes.
 pub fn runs_throughout(plan: &TapPlan) -> bool {
-    plan.interface == TapInterface::Facing && plan.start_ms == 0 && plan.stop_ms.is_none()
+    plan.interface != TapInterface::Spare && plan.start_ms == 0 && plan.stop_ms.is_none()
 }
 
 fn run(scenario: &Scenario, seed: u64, folder: &Path) -> Result<Outcome, correlate_lab::LabError> {

@@ -2,7 +2,7 @@
 
 use super::recording::Recording;
 use crate::frames::{Key, Packet, read};
-use correlate_lab::{ClockError, Done, Entry, Protocol};
+use correlate_lab::{ClockError, Done, Entry, Leg, Protocol};
 use correlate_proto::{Direction, Endpoint};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -21,11 +21,18 @@ pub struct Spot {
 pub struct Sightings {
     /// By entry: where its host's capture shows it. Absent for what no host sent, and where the capture did not run.
     pub sent: Vec<Option<Spot>>,
-    /// By entry: where the other host's capture shows that it arrived.
-    pub arrived: Vec<Option<Spot>>,
+    /// By entry: where the other host's capture shows that it arrived, each with how many of its wire segments. Of a
+    /// super-packet that the way cut, several.
+    pub arrived: Vec<Vec<(Spot, u64)>>,
     /// By entry: whether the other host's capture ran when it was due.
     pub watched: Vec<bool>,
     entries: BTreeMap<Spot, Vec<usize>>,
+    /// By packet: further sightings of it in the same capture, by number.
+    again: BTreeMap<Spot, Vec<u64>>,
+    /// By further sighting: the packet.
+    first: BTreeMap<Spot, Spot>,
+    /// By packet: its further fragments, by number.
+    parts: BTreeMap<Spot, Vec<u64>>,
     /// TCP packets of the captures that no entry explains: none, or this is no truth.
     pub unexplained: Vec<Spot>,
 }
@@ -40,15 +47,19 @@ impl Sightings {
         let ledger = recording.ledger();
         let mut found = Self {
             sent: vec![None; ledger.len()],
-            arrived: vec![None; ledger.len()],
+            arrived: vec![Vec::new(); ledger.len()],
             watched: vec![false; ledger.len()],
             entries: BTreeMap::new(),
+            again: BTreeMap::new(),
+            first: BTreeMap::new(),
+            parts: BTreeMap::new(),
             unexplained: Vec::new(),
         };
         for (tap, (plan, made)) in recording.plans().zip(&recording.outcome.taps).enumerate() {
             let packets = read(&made.path);
             let window = window(&packets, plan.clock, made.clock_origin_ns);
             found.watch(ledger, tap, window);
+            found.note_further(tap, &packets);
             let own =
                 if tap == 0 { recording.scenario.ip.client() } else { recording.scenario.ip.server(tap - 1) };
             let true_ns = |packet: &Packet| true_time(plan.clock, made.clock_origin_ns, packet.at_ns);
@@ -63,11 +74,43 @@ impl Sightings {
     fn find_joined(&mut self, ledger: &[Entry]) {
         for index in (0..ledger.len()).filter(|&index| ledger[index].done == Done::Absorb) {
             let carrier = ledger[..index].iter().rposition(|earlier| carries(earlier, &ledger[index]));
-            self.arrived[index] = carrier.and_then(|carrier| self.arrived[carrier]);
-            if let Some(spot) = self.arrived[index] {
+            let segments = u64::try_from(ledger[index].wire_segments).unwrap_or(0);
+            if let Some(&(spot, _)) = carrier.and_then(|carrier| self.arrived[carrier].first()) {
+                self.arrived[index] = vec![(spot, segments)];
                 self.entries.entry(spot).or_default().push(index);
             }
         }
+    }
+
+    /// Keeps what belongs to packets beside their first frame.
+    fn note_further(&mut self, tap: usize, packets: &[Packet]) {
+        for packet in packets {
+            let spot = Spot { tap, packet: packet.number };
+            if !packet.again.is_empty() {
+                self.first.extend(packet.again.iter().map(|&number| (Spot { tap, packet: number }, spot)));
+                self.again.insert(spot, packet.again.clone());
+            }
+            if !packet.parts.is_empty() {
+                self.parts.insert(spot, packet.parts.clone());
+            }
+        }
+    }
+
+    /// The packet that a frame is a sighting of.
+    pub fn packet(&self, sighting: Spot) -> Spot {
+        self.first.get(&sighting).copied().unwrap_or(sighting)
+    }
+
+    /// Whether a capture of which these packets are left still shows a packet, on whichever interface.
+    pub fn shows(&self, spot: Spot, kept: &[Vec<u64>]) -> bool {
+        let is_kept = |number: &u64| kept[spot.tap].binary_search(number).is_ok();
+        is_kept(&spot.packet) || self.again.get(&spot).is_some_and(|again| again.iter().any(is_kept))
+    }
+
+    /// Whether one of a packet's further fragments is not left.
+    pub fn lacks_part(&self, spot: Spot, kept: &[Vec<u64>]) -> bool {
+        let is_kept = |number: &u64| kept[spot.tap].binary_search(number).is_ok();
+        self.parts.get(&spot).is_some_and(|parts| !parts.iter().all(is_kept))
     }
 
     /// The entries that a captured packet is: several where the receiver's host joined segments.
@@ -139,10 +182,10 @@ impl Sightings {
             if entries.is_empty() {
                 self.unexplained.push(spot);
             }
-            for &index in &entries {
-                self.arrived[index] = Some(spot);
+            for &(index, segments) in &entries {
+                self.arrived[index].push((spot, segments));
             }
-            self.entries.insert(spot, entries);
+            self.entries.insert(spot, entries.into_iter().map(|(index, _)| index).collect());
         }
     }
 }
@@ -152,6 +195,8 @@ struct Arrivals {
     exact: BTreeMap<Leaving, VecDeque<usize>>,
     /// By four-tuple: those with payload, by where it begins.
     ranges: BTreeMap<(Ends, u32), VecDeque<usize>>,
+    /// By four-tuple: super-packets, each with how many of its octets have arrived.
+    supers: BTreeMap<Ends, VecDeque<(usize, u32)>>,
     taken: Vec<bool>,
 }
 
@@ -169,8 +214,12 @@ struct Leaving {
 
 impl Arrivals {
     fn new(ledger: &[Entry], released: &[usize]) -> Self {
-        let mut arrivals =
-            Self { exact: BTreeMap::new(), ranges: BTreeMap::new(), taken: vec![false; ledger.len()] };
+        let mut arrivals = Self {
+            exact: BTreeMap::new(),
+            ranges: BTreeMap::new(),
+            supers: BTreeMap::new(),
+            taken: vec![false; ledger.len()],
+        };
         for &index in released {
             let entry = &ledger[index];
             let end = |end: Endpoint| (end.addr, end.port);
@@ -181,18 +230,25 @@ impl Arrivals {
             if entry.payload_len_left > 0 {
                 arrivals.ranges.entry((ends, seq)).or_default().push_back(index);
             }
+            if entry.wire_segments > 1 {
+                arrivals.supers.entry(ends).or_default().push_back((index, 0));
+            }
         }
         arrivals
     }
 
-    /// The entries that a packet is which arrived at `at_ns`.
-    fn take(&mut self, ledger: &[Entry], key: &Key, at_ns: i64) -> Vec<usize> {
+    /// The entries that a packet is which arrived at `at_ns`, each with how many of its wire segments.
+    fn take(&mut self, ledger: &[Entry], key: &Key, at_ns: i64) -> Vec<(usize, u64)> {
         let ends = (key.src, key.dst);
         let leaving =
             Leaving { ends, seq: key.seq, ack: key.ack, flags: key.flags, payload_len: key.payload_len };
+        let whole = |index: usize| (index, u64::try_from(ledger[index].wire_segments).unwrap_or(0));
         if let Some(index) = nearest(self.exact.get_mut(&leaving), ledger, at_ns, &self.taken) {
             self.taken[index] = true;
-            return vec![index];
+            return vec![whole(index)];
+        }
+        if let Some(index) = self.cut(ledger, ends, key) {
+            return vec![(index, 1)];
         }
         let mut joined = Vec::new();
         let mut missing = key.payload_len;
@@ -202,10 +258,29 @@ impl Arrivals {
                 break;
             };
             self.taken[index] = true;
-            joined.push(index);
+            joined.push(whole(index));
             missing = missing.saturating_sub(ledger[index].payload_len_left);
         }
         joined
+    }
+
+    /// The super-packet that a packet is one wire segment of: it left as one, and the link to a host without offloads
+    /// cut it.
+    fn cut(&mut self, ledger: &[Entry], ends: Ends, key: &Key) -> Option<usize> {
+        let supers = self.supers.get_mut(&ends)?;
+        let place = supers.iter().position(|(index, next)| {
+            let entry = &ledger[*index];
+            let within = key.seq.wrapping_sub(entry.seq_left.wrapping_add(*next));
+            key.payload_len > 0 && within == 0 && key.payload_len <= usize::from(entry.gso_size)
+        })?;
+        let (index, next) = &mut supers[place];
+        let index = *index;
+        *next += u32::try_from(key.payload_len).unwrap_or(u32::MAX);
+        if usize::try_from(*next).is_ok_and(|next| next >= ledger[index].payload_len_left) {
+            supers.remove(place);
+        }
+        self.taken[index] = true;
+        Some(index)
     }
 }
 
@@ -240,16 +315,16 @@ fn carries(earlier: &Entry, joined: &Entry) -> bool {
 /// Whether the entry's packet goes to the host of that tap, if it passes.
 fn goes_to(entry: &Entry, tap: usize) -> bool {
     match entry.direction {
-        Direction::ClientToServer => tap == entry.server + 1,
-        Direction::ServerToClient => tap == 0,
+        Direction::ClientToServer => tap == entry.server + 1 && entry.leg != Leg::Near,
+        Direction::ServerToClient => tap == 0 && entry.leg != Leg::Far,
     }
 }
 
 /// Whether the entry's packet comes from the host of that tap.
 fn comes_from(entry: &Entry, tap: usize) -> bool {
     match entry.direction {
-        Direction::ClientToServer => tap == 0,
-        Direction::ServerToClient => tap == entry.server + 1,
+        Direction::ClientToServer => tap == 0 && entry.leg != Leg::Far,
+        Direction::ServerToClient => tap == entry.server + 1 && entry.leg != Leg::Near,
     }
 }
 

@@ -23,7 +23,9 @@ fn wan() -> World {
 fn live(kind: ClockInput, packets: &[Packet], mut each: impl FnMut(&PairClock, i64)) -> PairClock {
     let mut clock = PairClock::new(kind);
     for second in packets.chunk_by(|one, other| one.a().div_euclid(SECOND) == other.a().div_euclid(SECOND)) {
-        second.iter().for_each(|packet| push(&mut clock, *packet));
+        for packet in second {
+            push(&mut clock, *packet);
+        }
         let now = second[second.len() - 1].a();
         clock.advance(at(now));
         each(&clock, now);
@@ -100,7 +102,7 @@ proptest! {
         let steps: Vec<(i64, i64)> = steps.into_iter().map(|(after, by)| (start + 30 * SECOND + after, by)).collect();
         // Nobody sets an oscillator.
         let steps = if raw { Vec::new() } else { steps };
-        let world = World { skew_ppb, swing_ppb, min_forward, min_reverse, jitter, steps, ..wan() };
+        let world = World { skew_ppb, swing_ppb, steps, min_forward, min_reverse, jitter, ..wan() };
         let packets = world.trace(120 * SECOND, 30, &mut Random(seed));
         let clock = live(KINDS[usize::from(!raw)], &packets, |_, _| {});
         for second in 0..120 {
