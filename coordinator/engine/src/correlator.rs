@@ -187,6 +187,6 @@ impl Correlator {
         self.session.bury_all();
         self.session.resolve_fates();
         let fates = core::mem::take(&mut self.session.fates);
-        (report::write(self.session), fates)
+        (report::write(&self.session), fates)
     }
 }

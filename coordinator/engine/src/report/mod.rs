@@ -17,27 +17,27 @@ use correlate_proto::report::{
 use std::collections::BTreeMap;
 
 /// Writes the report of `session`, of which every connection has been judged.
-pub(crate) fn write(session: Session) -> Report {
-    let mut findings = session.symptoms.findings(&session);
-    let (losses, paths) = loss_findings(&session, &session.paths);
+pub(crate) fn write(session: &Session) -> Report {
+    let mut findings = session.symptoms.findings(session);
+    let (losses, paths) = loss_findings(session, &session.paths);
     findings.extend(losses);
-    findings.extend(point_findings(&session));
-    findings.extend(clock_findings(&session));
+    findings.extend(point_findings(session));
+    findings.extend(clock_findings(session));
     rank(&mut findings);
-    let own_time = OwnTime::of(&session);
+    let own_time = OwnTime::of(session);
     findings.iter_mut().for_each(|finding| own_time.finding(finding));
-    let verdict = verdict::decide(&session, &findings);
+    let verdict = verdict::decide(session, &findings);
     Report {
         schema: SCHEMA,
         tool: Tool { name: "correlate".to_owned(), version: session.config.tool_version.clone() },
         verdict,
         capture_points: session.points.iter().map(describe_point).collect(),
-        clocks: clocks::clocks(&session),
-        connections: connections(&session, &findings),
+        clocks: clocks::clocks(session),
+        connections: connections(session, &findings),
         paths,
         connection_totals: session.ended.totals.clone(),
         findings,
-        session: describe_session(&session),
+        session: describe_session(session),
     }
 }
 
