@@ -3,6 +3,7 @@
 //! A healthy one folds into totals as soon as it is closed. One with anything to report stays until the session
 //! ends, when all is known about the captures.
 
+use crate::clock::PairClock;
 use crate::connection::Connection;
 use crate::findings::{Symptom, judge, shared_size_limit, size_limit};
 use crate::flow::{Flow, Unseen};
@@ -86,7 +87,7 @@ impl Session {
 
     /// Fits the clocks with all there is.
     pub(crate) fn finish_clocks(&mut self) {
-        self.clocks.values_mut().for_each(crate::clock::PairClock::finish);
+        self.clocks.values_mut().for_each(PairClock::finish);
         self.note_reference_offsets();
     }
 
@@ -264,8 +265,10 @@ impl Session {
                 for symptom in symptoms {
                     explained.lost += symptom.explains[direction.index()].lost;
                 }
+                let round_trip = self.clock(up.point, down.point).and_then(PairClock::min_rtt);
+                let round_trip = round_trip.map_or(0, correlate_proto::Span::as_ns);
                 let totals = self.paths.entry((up.point, down.point, direction)).or_default();
-                totals.add(connection, &hop.tallies[direction.index()], explained);
+                totals.add(connection, &hop.tallies[direction.index()], explained, round_trip);
             }
         }
     }

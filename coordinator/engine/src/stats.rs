@@ -9,8 +9,14 @@ const EXACT: u64 = 10_000;
 
 /// A count as a real number.
 #[expect(clippy::cast_precision_loss, reason = "counts of packets stay below 2^53")]
-const fn real(n: u64) -> f64 {
+pub(crate) const fn real(n: u64) -> f64 {
     n as f64
+}
+
+/// The nearest whole number; 0 below.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
+pub(crate) fn whole(x: f64) -> u64 {
+    x.round().clamp(0.0, 1e15) as u64
 }
 
 /// `a` by `b`; 0 if `b` is 0.

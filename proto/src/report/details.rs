@@ -22,6 +22,52 @@ pub enum Details {
         /// Why, where it shows.
         cause: LossCause,
     },
+    /// `ack-loss`.
+    AckLoss {
+        /// Pure ACKs sent.
+        sent: u64,
+        /// Of them, lost. Where the receiver's capture lacks packets itself: beyond what it lacks.
+        lost: u64,
+        /// Lost by sent.
+        ratio: f64,
+        /// 95 % Wilson interval of the ratio.
+        ci95: [f64; 2],
+    },
+    /// `reordering`.
+    Reordering {
+        /// Segments that arrived.
+        delivered: u64,
+        /// Of them, those that arrived behind one that was sent after them (RFC 4737).
+        reordered: u64,
+        /// Reordered by delivered.
+        ratio: f64,
+        /// Largest extent: how many places lay at most between a late segment and the first that had overtaken it.
+        largest_extent: u64,
+    },
+    /// `duplication`.
+    Duplication {
+        /// Segments that arrived, the second copies left out.
+        delivered: u64,
+        /// Second copies that arrived.
+        duplicated: u64,
+        /// Duplicated by delivered.
+        ratio: f64,
+    },
+    /// `spurious-retransmission`: why the sender repeated what had arrived.
+    Spurious {
+        /// Segments that were sent again in vain.
+        spurious: u64,
+        /// The first copy was overtaken on the way, so that it seemed lost.
+        reordering: u64,
+        /// It had been acknowledged long enough: the ACKs were lost or late on the way back.
+        ack_loss: u64,
+        /// It repeats the end of what had been sent, as a tail-loss probe does, before the ACK could come.
+        tail_probe: u64,
+        /// The first copy, or its ACK, was under way for longer than the sender waited.
+        delay: u64,
+        /// What led to it is not known.
+        unknown: u64,
+    },
     /// `path-mtu-blackhole`.
     PathMtu {
         /// Largest IP packet that arrived.

@@ -82,7 +82,8 @@ impl Outcome {
         })
     }
 
-    /// Entries of data that its host had sent before and that had passed then: retransmissions in vain.
+    /// Entries of octets, SYN and FIN among them, that their host had sent before and that had passed then:
+    /// retransmissions in vain.
     pub fn sent_in_vain(&self) -> Vec<&Entry> {
         sent_in_vain(self.ledger.iter().filter(|entry| entry.protocol == Protocol::Tcp))
     }
@@ -113,14 +114,17 @@ fn sent_in_vain<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a Entry> 
     let mut found = Vec::new();
     for entry in entries.filter(|entry| entry.is_by_host()) {
         let octets = passed.entry((entry.connection, entry.direction)).or_default();
-        if entry.flags.has(TcpFlags::SYN) {
-            octets.begin(entry.seq.wrapping_add(1));
+        let [syn, fin] = [TcpFlags::SYN, TcpFlags::FIN].map(|flag| usize::from(entry.flags.has(flag)));
+        if syn > 0 {
+            octets.begin(entry.seq);
         }
-        if entry.payload_len > 1 && octets.has(entry.seq, entry.payload_len) {
+        let len = entry.payload_len + syn + fin;
+        let is_probe = len == 1 && entry.payload_len == 1;
+        if len > 0 && !is_probe && octets.has(entry.seq, len) {
             found.push(entry);
         }
         if entry.done != Done::Drop {
-            octets.add(entry.seq, entry.payload_len);
+            octets.add(entry.seq, len);
         }
     }
     found

@@ -38,6 +38,7 @@ impl Ends<'_> {
         let skipped = || piece.ip_id.is_some_and(|id| half.unseen.skipped(id, departure.from, departure.to));
         let echoed = || piece.tsval.is_some_and(|value| half.unseen.was_echoed(value));
         if acknowledged || skipped() || (!twin && echoed()) {
+            tally.miss_sent(piece);
             proofs.missed_by_sender(piece, !acknowledged);
             return Judged::surely(Fate::MissedBySender);
         }

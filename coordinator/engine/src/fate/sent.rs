@@ -51,6 +51,7 @@ impl Ends<'_> {
             Kind::Rst => None,
         };
         if let Some(arrived) = arrived {
+            tally.miss_received(piece);
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
             return Judged::surely(Fate::MissedByReceiver);
         }

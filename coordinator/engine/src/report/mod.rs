@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// Writes the report of `session`, of which every connection has been judged.
 pub(crate) fn write(session: &Session) -> Report {
     let mut findings = session.symptoms.findings(session);
-    let (losses, paths) = loss_findings(session, &session.paths);
+    let (losses, paths) = loss_findings(session);
     findings.extend(losses);
     findings.extend(point_findings(session));
     findings.extend(clock_findings(session));

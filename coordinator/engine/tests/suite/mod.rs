@@ -14,6 +14,7 @@ mod losses;
 mod octets;
 mod offload;
 mod once_wrong;
+mod order;
 mod queues;
 mod resets;
 mod rng;

@@ -69,6 +69,8 @@ pub(super) struct Sim {
     newest_arrival: [i64; 2],
     /// Packets that the path lost, by direction.
     pub(super) lost: [u64; 2],
+    /// Packets that the path made two of, by direction.
+    pub(super) twice: [u64; 2],
 }
 
 impl Sim {
@@ -87,6 +89,7 @@ impl Sim {
             sent: [0; 2],
             newest_arrival: [i64::MIN; 2],
             lost: [0; 2],
+            twice: [0; 2],
         }
     }
 
@@ -127,6 +130,7 @@ impl Sim {
         }
         self.arrive(direction, segment, arrival);
         if passage == Passage::Twice {
+            self.twice[near] += 1;
             self.newest_arrival[near] = arrival + 10 * US;
             self.arrive(direction, segment, arrival + 10 * US);
         }

@@ -17,6 +17,23 @@ use std::collections::{BTreeMap, VecDeque};
 /// How many arrivals that look like an earlier one are remembered until they are judged.
 const MAX_TWINS: usize = 256;
 
+/// Packets that one capture lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Missing {
+    pub(crate) count: u64,
+    /// Those in a row at the other end count as one.
+    pub(crate) runs: u64,
+    last_serial: Option<u64>,
+}
+
+impl Missing {
+    fn note(&mut self, piece: &Piece) {
+        self.count += u64::from(piece.wire);
+        self.runs += u64::from(self.last_serial.is_none_or(|last| last + 1 != piece.serial));
+        self.last_serial = Some(piece.serial);
+    }
+}
+
 /// Fates of the segments of one direction, counted in wire segments.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -28,6 +45,10 @@ pub(crate) struct Tally {
     pub(crate) lost_unconfirmed: u64,
     /// Of the lost, pure ACKs.
     pub(crate) lost_acks: u64,
+    /// Data segments that the sender's capture lacks, and that the receiver's lacks, though they passed.
+    pub(crate) missing: [Missing; 2],
+    /// Pure ACKs that the receiver's capture lacks though they arrived.
+    pub(crate) missing_acks: u64,
     /// The evidence carries no verdict.
     pub(crate) ambiguous: u64,
     pub(crate) duplicated: u64,
@@ -77,6 +98,22 @@ impl Tally {
             self.sizes.note(sent.ip_len, sent.at);
         }
         told
+    }
+
+    /// The sender's capture lacks `piece`, which arrived.
+    pub(crate) fn miss_sent(&mut self, piece: &Piece) {
+        if piece.kind == Kind::Data {
+            self.missing[0].note(piece);
+        }
+    }
+
+    /// The receiver's capture lacks `piece`, which was sent.
+    pub(crate) fn miss_received(&mut self, piece: &Piece) {
+        match piece.kind {
+            Kind::Data => self.missing[1].note(piece),
+            Kind::Ack => self.missing_acks += u64::from(piece.wire),
+            Kind::Syn | Kind::SynAck | Kind::Rst => {}
+        }
     }
 
     /// Whether a piece sent as number `serial` or later, at `at` or later, was delivered.
