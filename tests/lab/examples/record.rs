@@ -1,9 +1,12 @@
-//! Records a scenario of the catalogue: `record NAME SEED FOLDER`, or `record --list`.
+//! Records a scenario of the catalogue: `record NAME SEED FOLDER [4|6 on|off]`, or `record --list`. The last two choose
+//! the IP version and whether offloads are on; without them the scenario is as the catalogue has it.
 //!
 //! Writes `client.pcap`, `server.pcap` (`server2.pcap` …), `ledger.csv` and `expect.json` into FOLDER.
 #![expect(clippy::print_stdout, reason = "this is a command-line program")]
 
-use correlate_lab::{Outcome, Scenario, catalogue, enter_user_namespace, find, record, write_csv};
+use correlate_lab::{
+    IpVersion, Offloads, Outcome, Scenario, catalogue, enter_user_namespace, find, record, write_csv,
+};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -23,7 +26,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             let scenario = find(name).ok_or_else(|| format!("no scenario is called {name}; try --list"))?;
             run(&scenario, seed.parse()?, Path::new(folder))
         }
-        _ => Err("usage: record NAME SEED FOLDER, or record --list".into()),
+        [name, seed, folder, ip, offloads] => {
+            let scenario = find(name).ok_or_else(|| format!("no scenario is called {name}; try --list"))?;
+            let ip = if *ip == "6" { IpVersion::V6 } else { IpVersion::V4 };
+            let offloads = if *offloads == "on" { Offloads::On } else { Offloads::Off };
+            match (scenario.variant(ip, offloads), scenario.unfit(ip, offloads)) {
+                (Some(variant), _) => run(&variant, seed.parse()?, Path::new(folder)),
+                (None, why) => Err(why.unwrap_or_default().into()),
+            }
+        }
+        _ => Err("usage: record NAME SEED FOLDER [4|6 on|off], or record --list".into()),
     }
 }
 

@@ -143,3 +143,92 @@ fn length(octets: usize) -> u32 {
 fn wrapping(number: usize) -> u16 {
     u16::try_from(number & 0xffff).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::IpVersion;
+    use crate::wire::forge::Segment;
+    use correlate_proto::{Endpoint, FourTuple};
+
+    /// A data segment whose payload is counted up from `first`, with PSH.
+    fn data(seq: u32, first: u8, len: usize) -> Frame {
+        let ip = IpVersion::V4;
+        let end = |addr, port| Endpoint { addr, port };
+        let tuple = FourTuple { src: end(ip.client(), 4000), dst: end(ip.server(0), 80) };
+        let flags = TcpFlags(TcpFlags::ACK.0 | TcpFlags::PSH.0);
+        let options = vec![1; 12];
+        let bare =
+            Segment { tuple, seq, ack: 9, flags, window: 50, options, ttl: 64, ip_id: 700 }.frame([0; 6]);
+        let payload: Vec<u8> =
+            (0..len).map(|at| first.wrapping_add(u8::try_from(at % 251).unwrap())).collect();
+        let mut frame = Frame::plain(&[bare.ethernet(), &payload].concat());
+        set_ip_len(&mut frame.ethernet_mut()[ETHERNET_LEN..], 52 + len);
+        mend_checksums(&mut frame);
+        frame
+    }
+
+    fn seq_and_len(frame: &Frame) -> (u32, usize) {
+        let view = View::read(frame.ethernet()).unwrap();
+        (view.tcp().unwrap().seq, view.tcp().unwrap().payload_len)
+    }
+
+    /// A frame whose checksums hold is not changed by computing them again.
+    fn holds(frame: &Frame) -> bool {
+        let mut again = frame.clone();
+        mend_checksums(&mut again);
+        again == *frame
+    }
+
+    #[test]
+    fn parts_joined_again_are_the_whole() {
+        let whole = data(u32::MAX - 99, 3, 300);
+        let (one, two) = (part(&whole, 0..100).unwrap(), part(&whole, 100..300).unwrap());
+        assert_eq!((seq_and_len(&one), seq_and_len(&two)), ((u32::MAX - 99, 100), (0, 200)));
+        let pushes =
+            |frame: &Frame| View::read(frame.ethernet()).unwrap().tcp().unwrap().flags.has(TcpFlags::PSH);
+        assert_eq!((pushes(&one), pushes(&two)), (false, true));
+        assert!(holds(&one) && holds(&two));
+        assert_eq!(joined(&one, &two, 1500), Some(whole));
+        assert_eq!(joined(&one, &two, 351), None, "more than fits");
+        assert_eq!(joined(&two, &one, 1500), None, "the wrong order");
+    }
+
+    #[test]
+    fn fragments_bear_the_datagram_in_steps_of_eight_octets() {
+        let whole = data(1, 0, 1000);
+        let pieces = fragments(&whole, 500).unwrap();
+        let places: Vec<(u16, usize)> = pieces
+            .iter()
+            .map(|piece| {
+                let ip = &piece.ethernet()[ETHERNET_LEN..];
+                (u16::from_be_bytes([ip[6], ip[7]]), ip.len())
+            })
+            .collect();
+        // A TCP segment of 1032 octets, 480 in a fragment.
+        assert_eq!(places, [(0x2000, 500), (0x2000 | 60, 500), (120, 92)]);
+        let body: Vec<u8> = pieces.iter().flat_map(|piece| piece.ethernet()[34..].to_vec()).collect();
+        assert_eq!(body, whole.ethernet()[34..]);
+        assert_eq!(fragments(&whole, 1052), None, "it fits");
+    }
+
+    #[test]
+    fn a_super_packet_is_on_the_wire_what_segmentation_makes_of_it() {
+        let view = View::read(data(5, 0, 250).ethernet()).unwrap();
+        let wire = on_the_wire(&view, 100);
+        let shown: Vec<_> = wire
+            .iter()
+            .map(|part| {
+                let tcp = part.tcp().unwrap();
+                (tcp.seq, tcp.payload_len, part.ip.id, part.ip.len, tcp.flags.has(TcpFlags::PSH))
+            })
+            .collect();
+        let due = [
+            (5, 100, Some(700), 152, false),
+            (105, 100, Some(701), 152, false),
+            (205, 50, Some(702), 102, true),
+        ];
+        assert_eq!(shown, due);
+        assert_eq!(on_the_wire(&view, 0), [view]);
+    }
+}

@@ -41,7 +41,10 @@ pub(crate) fn packets(path: &Path) -> Vec<Captured> {
         let datagram = [&frame[26..34], &frame[18..20]].concat();
         let end = 14 + usize::from(u16::from_be_bytes([frame[16], frame[17]]));
         let pieces = waiting.entry(datagram.clone()).or_default();
-        pieces.push((usize::from(place & 0x1fff) * 8, frame[34..end].to_vec()));
+        // What a snaplen has cut away is taken for zeroes.
+        let mut piece = frame[34..end.min(frame.len())].to_vec();
+        piece.resize(end - 34, 0);
+        pieces.push((usize::from(place & 0x1fff) * 8, piece));
         pieces.sort();
         let last = place & 0x2000 == 0;
         if let Some(body) = last.then(|| put_together(pieces)).flatten() {

@@ -2,14 +2,14 @@
 
 use crate::agreement::assert_ledger_agrees;
 use crate::run::run;
-use correlate_lab::{Done, Entry, Scenario, TapInterface, TapPlan, catalogue};
+use correlate_lab::{Done, Entry, IpVersion, Offloads, Scenario, TapInterface, TapPlan, catalogue};
 use std::sync::Mutex;
 
 /// Scenarios that run side by side: they mostly wait.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 
-fn check(scenario: &Scenario) {
-    let Some(outcome) = run(scenario, 21) else { return };
+fn check(scenario: &Scenario, seed: u64) {
+    let Some(outcome) = run(scenario, seed) else { return };
     assert_eq!(outcome.middlebox_drops, 0, "{}", scenario.name);
     assert!(outcome.taps.iter().all(|tap| tap.drops == 0), "{}", scenario.name);
     let perfect = |tap: &TapPlan| {
@@ -31,14 +31,30 @@ fn check(scenario: &Scenario) {
 
 #[test]
 fn the_ledger_of_every_scenario_is_the_truth() {
-    let waiting = Mutex::new(catalogue());
+    check_all(catalogue(), 21);
+}
+
+#[test]
+fn the_ledger_is_the_truth_over_ipv6_with_offloads() {
+    let varied = |scenario: Scenario| scenario.variant(IpVersion::V6, Offloads::On);
+    check_all(catalogue().into_iter().filter_map(varied).collect(), 22);
+}
+
+#[test]
+fn the_ledger_is_the_truth_over_ipv4_with_offloads() {
+    let varied = |scenario: Scenario| scenario.variant(IpVersion::V4, Offloads::On);
+    check_all(catalogue().into_iter().filter_map(varied).collect(), 23);
+}
+
+fn check_all(scenarios: Vec<Scenario>, seed: u64) {
+    let waiting = Mutex::new(scenarios);
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
                     let next = waiting.lock().expect("no other worker failed").pop();
                     let Some(scenario) = next else { break };
-                    check(&scenario);
+                    check(&scenario, seed);
                 }
             });
         }

@@ -57,9 +57,11 @@ fn translated_connections_work_and_both_tuples_are_in_the_ledger() {
 
 #[test]
 fn edited_and_forged_packets_have_right_checksums() {
-    let edited = ["clean-nat", "sequence-rewritten", "mss-clamped", "payload-altered", "ecn-bleached"];
-    let forged = ["rst-injected-ttl", "refused-in-path-icmp", "path-mtu-discovery"];
-    for name in edited.into_iter().chain(forged) {
+    let edited = ["clean-nat", "sequence-rewritten", "mss-clamped", "payload-altered", "ecn-bleached"]
+        .into_iter()
+        .chain(["clean-timestamps-shifted", "clean-resegment", "clean-coalesce", "clean-fragments"]);
+    let forged = ["rst-injected-ttl", "refused-in-path-icmp", "path-mtu-discovery", "syn-proxy"];
+    for name in edited.chain(forged) {
         let Some(outcome) = run(&find(name).unwrap(), 12) else { return };
         for tap in &outcome.taps {
             for (number, record) in packets(&tap.path).iter().enumerate() {

@@ -3,6 +3,7 @@
 mod agreement;
 mod capture;
 mod catalogue;
+mod devices;
 mod every_scenario;
 mod ledger;
 mod run;
