@@ -57,7 +57,7 @@ pub(crate) fn wrapped(frame: &[u8], wire_len: usize, how: Wrap, number: u16) -> 
 
 /// UDP and VXLAN headers before a frame of `wire_len` octets.
 fn vxlan(vni: u32, frame: &[u8], wire_len: usize) -> Vec<u8> {
-    let source = 49_152 | u16::from(frame.get(35).copied().unwrap_or(0));
+    let source = 0xc000 | u16::from(frame.get(35).copied().unwrap_or(0));
     let mut header = Vec::with_capacity(16);
     header.extend(source.to_be_bytes());
     header.extend(VXLAN_PORT.to_be_bytes());
