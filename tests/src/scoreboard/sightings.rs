@@ -133,30 +133,20 @@ impl Sightings {
         own: IpAddr,
         true_ns: impl Fn(&Packet) -> i64,
     ) {
-        let mut waiting: BTreeMap<Key, VecDeque<usize>> = BTreeMap::new();
-        for (index, entry) in ledger.iter().enumerate() {
-            if entry.is_by_host() && entry.protocol == Protocol::Tcp && comes_from(entry, tap) {
-                waiting.entry(Key::of(entry)).or_default().push_back(index);
-            }
-        }
+        let is_from_here =
+            |entry: &Entry| entry.is_by_host() && entry.protocol == Protocol::Tcp && comes_from(entry, tap);
+        let from_here = (0..ledger.len()).filter(|&index| is_from_here(&ledger[index]));
+        let mut departures = Departures::new(ledger, from_here);
         for packet in packets.iter().filter(|packet| packet.key.src.0 == own) {
-            let at_ns = true_ns(packet);
             let spot = Spot { tap, packet: packet.number };
-            // What came into the middlebox before the packet left the host is an earlier one that is not recorded.
-            let queue = waiting.get_mut(&packet.key);
-            let entry = queue.and_then(|queue| {
-                while queue.front().is_some_and(|&index| ledger[index].at_in_ns + 1_000 < at_ns) {
-                    queue.pop_front();
-                }
-                queue.pop_front()
-            });
-            match entry {
-                Some(index) => {
-                    self.sent[index] = Some(spot);
-                    self.entries.insert(spot, vec![index]);
-                }
-                None => self.unexplained.push(spot),
+            let entries = departures.take(ledger, &packet.key, true_ns(packet));
+            if entries.is_empty() {
+                self.unexplained.push(spot);
             }
+            for &index in &entries {
+                self.sent[index] = Some(spot);
+            }
+            self.entries.insert(spot, entries);
         }
     }
 
@@ -188,6 +178,63 @@ impl Sightings {
             self.entries.insert(spot, entries.into_iter().map(|(index, _)| index).collect());
         }
     }
+}
+
+/// Packets that came into the middlebox and have not been seen leaving their host yet.
+struct Departures {
+    exact: BTreeMap<Key, VecDeque<usize>>,
+    /// By four-tuple: those with payload, by where it begins. The middlebox cuts super-packets of which not all has
+    /// the same fate.
+    ranges: BTreeMap<(Ends, u32), VecDeque<usize>>,
+    taken: Vec<bool>,
+}
+
+impl Departures {
+    fn new(ledger: &[Entry], from_here: impl Iterator<Item = usize>) -> Self {
+        let mut departures =
+            Self { exact: BTreeMap::new(), ranges: BTreeMap::new(), taken: vec![false; ledger.len()] };
+        for index in from_here {
+            let key = Key::of(&ledger[index]);
+            if key.payload_len > 0 {
+                departures.ranges.entry(((key.src, key.dst), key.seq)).or_default().push_back(index);
+            }
+            departures.exact.entry(key).or_default().push_back(index);
+        }
+        departures
+    }
+
+    /// The entries that a packet is which left at `at_ns`.
+    fn take(&mut self, ledger: &[Entry], key: &Key, at_ns: i64) -> Vec<usize> {
+        if let Some(index) = earliest(self.exact.get_mut(key), ledger, at_ns, &self.taken) {
+            self.taken[index] = true;
+            return vec![index];
+        }
+        let (mut parts, mut missing) = (Vec::new(), key.payload_len);
+        while missing > 0 {
+            let seq = key.seq.wrapping_add(u32::try_from(key.payload_len - missing).unwrap_or(0));
+            let queue = self.ranges.get_mut(&((key.src, key.dst), seq));
+            let Some(index) = earliest(queue, ledger, at_ns, &self.taken) else { break };
+            self.taken[index] = true;
+            parts.push(index);
+            missing = missing.saturating_sub(ledger[index].payload_len);
+        }
+        parts
+    }
+}
+
+/// The first waiting entry that is not older than a packet: what came into the middlebox before the packet left its host
+/// is an earlier one that is not recorded.
+fn earliest(
+    queue: Option<&mut VecDeque<usize>>,
+    ledger: &[Entry],
+    at_ns: i64,
+    taken: &[bool],
+) -> Option<usize> {
+    let queue = queue?;
+    while queue.front().is_some_and(|&index| taken[index] || ledger[index].at_in_ns + 1_000 < at_ns) {
+        queue.pop_front();
+    }
+    queue.pop_front()
 }
 
 /// Released packets that have not been seen arriving yet.
