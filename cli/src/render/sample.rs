@@ -171,6 +171,7 @@ fn connection() -> ConnectionReport {
             ack_received: 0,
             rtt_ns: None,
         },
+        exchanges: None,
         findings: vec!["f1".into()],
     }
 }

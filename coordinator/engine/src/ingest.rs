@@ -208,9 +208,11 @@ fn advance_flow(
         |size| segment.payload_len.div_ceil(u32::from(size.get())).max(1),
     );
     let start = flow.halves[src_half].offset(segment.seq);
+    flow.note_arrival(src_half, segment, start);
     let novelty = flow.halves[src_half].take(segment, start, at, wire, sent);
     // Whoever sends this packet receives the other direction.
     flow.halves[1 - src_half].take_ack(segment, segment.at.as_ns(), sent);
+    flow.hear_window(src_half, segment);
     (start, novelty)
 }
 

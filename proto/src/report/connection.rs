@@ -1,6 +1,6 @@
 //! Connections in the report.
 
-use super::ReportTime;
+use super::{ExchangesReport, ReportTime};
 use std::collections::BTreeMap;
 
 /// One connection.
@@ -31,6 +31,10 @@ pub struct ConnectionReport {
     pub directions: PerDirection,
     /// Handshake packets, counted.
     pub handshake: HandshakeReport,
+    /// Where the time of its exchanges went. Absent where there was none, where requests and answers overlap
+    /// (pipelining, HTTP/2, both ends sending at once), and where it cannot be measured.
+    #[cfg_attr(feature = "json", serde(skip_serializing_if = "Option::is_none"))]
+    pub exchanges: Option<ExchangesReport>,
     /// Ids of the findings that concern it.
     pub findings: Vec<String>,
 }

@@ -156,6 +156,24 @@ pub enum Details {
         /// if they were not read.
         counters: BTreeMap<String, u64>,
     },
+    /// `slow-server`, `slow-client`.
+    Think {
+        /// What the host took for itself, in all exchanges of the connection that shows it best.
+        think_ns: i64,
+        /// What the network took of them.
+        network_ns: i64,
+        /// How many exchanges there were.
+        exchanges: u64,
+    },
+    /// `zero-window`, `window-update-lost`.
+    Stall {
+        /// How long the transfer stood still, all stalls of the connection that shows it best together.
+        stall_ns: i64,
+        /// How long the longest stall was.
+        longest_ns: i64,
+        /// How many stalls there were.
+        stalls: u64,
+    },
     /// `clock-step`.
     ClockStep {
         /// When, by the clock that jumped.

@@ -7,6 +7,7 @@
 mod code;
 mod connection;
 mod details;
+mod exchange;
 mod finding;
 mod time;
 
@@ -16,6 +17,7 @@ pub use connection::{
     Initiator, OneWayDelay, PerDirection, Quantiles, SeenAs,
 };
 pub use details::{Details, IcmpTooBig, LossCause, TranslatedSide};
+pub use exchange::{ExchangesReport, HostTime, NetworkTime, SlowestExchange, TimeSplit, WayTime};
 pub use finding::{Evidence, EvidenceEvent, Finding, Toward};
 pub use time::ReportTime;
 

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Codes that no check gives yet.
-const PENDING: [&str; 11] = [
+const PENDING: [&str; 10] = [
     "challenge-ack",
     "clock-step",
     "outage",
@@ -24,7 +24,6 @@ const PENDING: [&str; 11] = [
     "slow-server",
     "syn-ack-injected",
     "window-update-lost",
-    "zero-window",
 ];
 
 /// Scenarios about which this version is wrong.

@@ -45,6 +45,8 @@ struct Outcome {
     points: [usize; 2],
     proofs: Proofs,
     resets: Vec<(u64, bool, SentState)>,
+    /// Numbers of acknowledgements that were lost.
+    lost_acks: Vec<u64>,
     fates: Vec<FateRecord>,
     pending: Vec<Pending>,
 }
@@ -88,6 +90,7 @@ impl Session {
             for direction in Direction::BOTH {
                 if let Some(outcome) = self.settle_direction(connection, hop, direction, horizon) {
                     apply_resets(connection, direction, &outcome.resets);
+                    note_lost_updates(connection, hop, direction, &outcome.lost_acks);
                     self.enter(outcome);
                 }
             }
@@ -146,6 +149,7 @@ impl Outcome {
             points: [ends.sender.point, ends.receiver.point],
             proofs: Proofs::default(),
             resets: Vec::new(),
+            lost_acks: Vec::new(),
             fates: Vec::new(),
             pending: Vec::new(),
         }
@@ -154,6 +158,9 @@ impl Outcome {
     fn note(&mut self, piece: &Piece, sent: bool, judged: Judged, record: Option<FateRecord>) {
         if piece.kind == Kind::Rst {
             self.resets.push((piece.packet, sent, reset_state(judged.fate, sent)));
+        }
+        if piece.kind == Kind::Ack && sent && judged.fate == Fate::Lost {
+            self.lost_acks.push(piece.packet);
         }
         let Some(record) = record else { return };
         match judged.without {
@@ -181,6 +188,16 @@ const fn reset_state(fate: Fate, sent: bool) -> SentState {
         | Fate::Spurious
         | Fate::Uncovered
         | Fate::Ambiguous => SentState::Unclear,
+    }
+}
+
+/// Tells the window that acknowledgements of `direction` govern which of them were lost.
+fn note_lost_updates(connection: &mut Connection, hop: usize, direction: Direction, packets: &[u64]) {
+    let position = if direction == Direction::ClientToServer { hop } else { hop + 1 };
+    let Some(flow) = connection.flows[position].as_mut() else { return };
+    let governed = flow.half_index(direction.reversed());
+    for &packet in packets {
+        flow.halves[governed].window.lose_update(packet);
     }
 }
 

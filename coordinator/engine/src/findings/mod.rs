@@ -19,6 +19,7 @@ mod symptom;
 mod translation;
 mod unpaired;
 mod view;
+mod window;
 mod wording;
 
 pub(crate) use capture::point_findings;
@@ -45,6 +46,7 @@ pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> 
     blackhole::check(&view, &mut symptoms);
     translation::check(&view, &mut symptoms);
     header::check(&view, &mut symptoms);
+    window::check(&view, &mut symptoms);
     unpaired::check(&view, &mut symptoms);
     let symptoms = precedence::resolve(symptoms);
     if is_one_view(connection) {

@@ -5,8 +5,8 @@ use crate::connection::{Connection, Few, HandshakeLog, PacketRef};
 use crate::flow::Flow;
 use crate::point::Point;
 use crate::session::Session;
-use correlate_proto::Direction;
 use correlate_proto::report::{EvidenceEvent, Location};
+use correlate_proto::{Direction, Span};
 
 /// A connection in its session.
 pub(crate) struct View<'a> {
@@ -38,6 +38,19 @@ impl<'a> View<'a> {
     /// How long a packet between the two ends may be under way beyond what is expected.
     pub(crate) fn slack(&self, a: &Flow, b: &Flow) -> i64 {
         self.session.slack(a.point, b.point)
+    }
+
+    /// The shortest round trip: of the path if the clocks are known, else that of the handshake; 0 if neither is.
+    pub(crate) fn round_trip(&self) -> i64 {
+        let ends = self.connection.flows.first().zip(self.connection.flows.last());
+        let known = ends
+            .and_then(|(client, server)| client.as_ref().zip(server.as_ref()))
+            .and_then(|(client, server)| self.session.clock(client.point, server.point)?.min_rtt());
+        let opener = self.connection.opened().unwrap_or(Direction::ClientToServer);
+        let log = self.log_at_sender(opener);
+        let shaken =
+            log.syn.first().zip(log.syn_ack.first()).map(|(syn, answer)| answer.at.saturating_sub(syn.at));
+        known.map(Span::as_ns).or(shaken).map_or(0, |round_trip| round_trip.max(0))
     }
 
     /// Whether `to`'s capture is proven to have run when a packet that left `from` at `at` would have arrived.

@@ -2,6 +2,7 @@
 
 use super::seen::Seen;
 use super::unseen::{Again, Missed, Unseen};
+use super::window::Window;
 use crate::connection::PacketRef;
 use crate::matching::Novelty;
 use correlate_proto::{Segment, SeqNum, TcpFlags, Unwrapper};
@@ -42,6 +43,10 @@ pub(crate) struct Half {
     /// TTL of the SYN or SYN-ACK.
     pub(crate) syn_ttl: Option<u8>,
     pub(crate) syn_tsval: Option<u32>,
+    /// Window scale of its SYN, `Some(None)` if that had none; absent unless a whole SYN was seen.
+    pub(crate) syn_scale: Option<Option<u8>>,
+    /// What the other end lets this direction send.
+    pub(crate) window: Window,
     /// IPv4 identification of the newest packet that is no RST; of a super-packet that of its first segment.
     pub(crate) last_ip_id: Option<u16>,
     /// Newest packet.
@@ -127,6 +132,7 @@ impl Half {
             self.syn_ttl = Some(segment.ip.ttl);
             self.mss = segment.options.mss;
             self.syn_tsval = segment.options.timestamps.map(|(value, _)| value);
+            self.syn_scale = (!segment.header_truncated).then_some(segment.options.window_scale);
         }
         if segment.flags.has(TcpFlags::FIN) && self.fin.is_none() {
             self.fin = Some(at);

@@ -3,14 +3,18 @@
 mod half;
 mod key;
 mod seen;
+mod stall;
 mod unseen;
+mod window;
 
 pub(crate) use half::Half;
 pub(crate) use key::{FlowMap, FlowPair};
+pub(crate) use stall::Stall;
 pub(crate) use unseen::Unseen;
 
 use crate::connection::PacketRef;
-use correlate_proto::{Direction, Endpoint, FourTuple, Heard, Role, Segment, SeqNum};
+use correlate_proto::{Direction, Endpoint, FourTuple, Heard, Role, Segment, SeqNum, TcpFlags};
+use window::{Arrival, Told};
 
 /// A connection as one capture point sees it: one incarnation of one four-tuple.
 #[derive(Debug)]
@@ -111,6 +115,32 @@ impl Flow {
     /// The server host's end as it appears here.
     pub(crate) const fn server(&self) -> Endpoint {
         if self.client_half == 0 { self.pair.high } else { self.pair.low }
+    }
+
+    /// Takes in that `segment` of half `src_half`, which begins at `start`, came while the window may be closed.
+    pub(crate) fn note_arrival(&mut self, src_half: usize, segment: &Segment, start: i64) {
+        let half = &mut self.halves[src_half];
+        if half.window.has_stalled() && segment.seq_len() == segment.payload_len {
+            let (payload, highest, acked) = (segment.payload_len, half.highest_end, half.acked);
+            half.window.arrive(Arrival { start, payload, highest, acked, at: segment.at.as_ns() });
+        }
+    }
+
+    /// Takes in the window that `segment`, sent by half `src_half`, tells for the other direction. The window of a SYN
+    /// is not scaled and comes before there is anything to be sent, and a RST has none (RFC 7323 §2.2).
+    pub(crate) fn hear_window(&mut self, src_half: usize, segment: &Segment) {
+        let flags = segment.flags;
+        if !flags.has(TcpFlags::ACK) || flags.has(TcpFlags::SYN) || flags.has(TcpFlags::RST) {
+            return;
+        }
+        let (from, to) = (&self.halves[src_half], &self.halves[1 - src_half]);
+        // Scaling holds only if both SYNs had the option.
+        let shift =
+            from.syn_scale.zip(to.syn_scale).map(|(own, peer)| own.zip(peer).map_or(0, |(own, _)| own));
+        let Some(ack) = to.peek(segment.ack) else { return };
+        let packet = PacketRef::of(self.point, segment);
+        let told = Told { ack, raw: segment.window, shift, mss: from.mss, packet };
+        self.halves[1 - src_half].window.hear(told);
     }
 
     /// The direction of the SYN, if it was seen here.

@@ -51,6 +51,7 @@ pub(crate) fn describe_connection(session: &Session, connection: &Connection) ->
             server_to_client: direction_report(session, connection, Direction::ServerToClient),
         },
         handshake: handshake(connection),
+        exchanges: None,
         findings: Vec::new(),
     }
 }

@@ -20,3 +20,4 @@ mod resets;
 mod rng;
 mod sim;
 mod talk;
+mod windows;
