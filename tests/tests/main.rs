@@ -15,6 +15,7 @@ mod suite {
     mod bad_use;
     mod catalogue;
     mod clock;
+    mod delay;
     mod counters;
     mod expecting;
     mod hostile;

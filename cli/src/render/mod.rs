@@ -11,6 +11,7 @@ mod points;
 pub(crate) mod sample;
 pub(crate) mod style;
 pub(crate) mod text;
+mod times;
 mod words;
 
 #[cfg(target_os = "linux")]

@@ -2,8 +2,9 @@
 
 use correlate_proto::report::{
     CapturePointReport, ClockReport, Code, Confidence, ConnectionReport, ConnectionTotals, Details,
-    DirectionReport, EndpointReport, Evidence, EvidenceEvent, Finding, HandshakeReport, Initiator, Location,
-    PathReport, PerDirection, Report, ReportTime, SCHEMA, Session, Severity, Status, Tool, Verdict,
+    DirectionReport, EndpointReport, Evidence, EvidenceEvent, ExchangesReport, Finding, HandshakeReport,
+    HostTime, Initiator, Location, NetworkTime, PathReport, PerDirection, Report, ReportTime, SCHEMA,
+    Session, Severity, SlowestExchange, Status, TimeSplit, Tool, Verdict, WayTime,
 };
 use correlate_proto::{Direction, Role};
 use std::collections::BTreeMap;
@@ -174,4 +175,30 @@ fn connection() -> ConnectionReport {
         exchanges: None,
         findings: vec!["f1".into()],
     }
+}
+
+/// Four exchanges in which the server thought so long altogether, and the network took 61 ms.
+pub(crate) fn exchanges(server_ns: i64) -> ExchangesReport {
+    let way = WayTime { queueing_ns: 5_000_000, sending_ns: 1_000_000, ..WayTime::default() };
+    let lossy = WayTime { recovery_ns: 15_000_000, ..WayTime::default() };
+    let network = NetworkTime {
+        total_ns: 61_000_000,
+        propagation_ns: 40_000_000,
+        client_to_server: way,
+        server_to_client: lossy,
+    };
+    let total = TimeSplit {
+        whole_ns: server_ns + 61_000_000 + 900_000_000,
+        client: HostTime { think_ns: 900_000_000, pause_ns: 0 },
+        server: HostTime { think_ns: server_ns, pause_ns: 0 },
+        network,
+    };
+    let slowest = TimeSplit {
+        whole_ns: 720_000_000,
+        server: HostTime { think_ns: 710_000_000, pause_ns: 0 },
+        network: NetworkTime { total_ns: 10_000_000, propagation_ns: 10_000_000, ..NetworkTime::default() },
+        ..TimeSplit::default()
+    };
+    let slowest = SlowestExchange { started_at: ReportTime(START), time: slowest };
+    ExchangesReport { count: 4, incomplete: 0, overlapping: 0, total, slowest }
 }

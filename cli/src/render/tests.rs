@@ -57,6 +57,19 @@ fn what_is_only_worth_knowing_is_shown_without_its_packets() {
 }
 
 #[test]
+fn where_the_time_went_is_one_line_for_what_something_dominates() {
+    const TIMES: &str = "times
+  c1  4 exchanges  2.861 s, slowest 720.000 ms  97 % the server's think time  server 2.800 s, network 61.000 ms (shortest round trip 10.000 ms)
+";
+    let mut report = sample::broken();
+    report.connections[0].exchanges = Some(sample::exchanges(2_800_000_000));
+    let text = text::report(&report, Style::PLAIN);
+    assert!(text.ends_with(TIMES), "{text}");
+    report.connections[0].exchanges = Some(sample::exchanges(30_000_000));
+    assert!(!text::report(&report, Style::PLAIN).contains("\ntimes\n"), "nobody waits for 91 ms");
+}
+
+#[test]
 fn evidence_without_end_is_cut_and_says_so() {
     let mut report = sample::broken();
     let row = report.findings[0].evidence[0].clone();
@@ -100,6 +113,8 @@ fn all() -> Vec<Report> {
     inconclusive.verdict.status = Status::Inconclusive;
     inconclusive.findings = Code::ALL.iter().map(|code| sample::finding(*code, Severity::Info)).collect();
     inconclusive.clocks[0].offset_ns = None;
+    inconclusive.connections = sample::broken().connections;
+    inconclusive.connections[0].exchanges = Some(sample::exchanges(5));
     inconclusive.capture_points[0].first_packet_at = None;
     vec![sample::report(), sample::broken(), inconclusive]
 }

@@ -2,7 +2,7 @@
 
 use super::layout::{printable, wrap_after};
 use super::style::Style;
-use super::{connections, finding, points, words};
+use super::{connections, finding, points, times, words};
 use correlate_proto::report::{Report, Verdict};
 
 /// The report as text.
@@ -17,6 +17,7 @@ pub(crate) fn report(report: &Report, style: Style) -> String {
     out.push_str(&section("clocks", &points::clocks(report), style));
     out.push_str(&section("paths", &points::paths(report), style));
     out.push_str(&section("connections", &connections::lines(report), style));
+    out.push_str(&section("times", &times::lines(report), style));
     out.push_str(&section("command", &command(report), style));
     out
 }

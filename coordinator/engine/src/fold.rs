@@ -5,6 +5,7 @@
 
 use crate::clock::PairClock;
 use crate::connection::Connection;
+use crate::delay::Measured;
 use crate::findings::{Symptom, judge, shared_size_limit, size_limit};
 use crate::flow::{Flow, Unseen};
 use crate::point::Window;
@@ -43,8 +44,17 @@ pub(crate) struct Ended {
     pub(crate) totals: ConnectionTotals,
     healthy_listed: usize,
     troubled_listed: usize,
-    /// By number, with the codes of their findings.
-    pub(crate) listed: BTreeMap<u64, (ConnectionReport, Vec<Kind>)>,
+    /// By number.
+    pub(crate) listed: BTreeMap<u64, Listed>,
+}
+
+/// A connection that the report lists.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) report: ConnectionReport,
+    pub(crate) codes: Vec<Kind>,
+    /// What becomes figures once the clocks are known.
+    pub(crate) measured: Option<Box<Measured>>,
 }
 
 /// What is announced while the session runs.
@@ -128,8 +138,8 @@ impl Session {
             if symptoms.iter().any(|symptom| symptom.severity > Severity::Info) {
                 continue;
             }
-            if let Some(connection) = self.remove_connection(index) {
-                self.bury(&connection, symptoms);
+            if let Some(mut connection) = self.remove_connection(index) {
+                self.bury(&mut connection, symptoms);
             }
         }
     }
@@ -193,8 +203,8 @@ impl Session {
                 Some(connection) => judge(self, connection),
                 None => continue,
             };
-            if let Some(connection) = self.remove_connection(index) {
-                self.bury(&connection, symptoms);
+            if let Some(mut connection) = self.remove_connection(index) {
+                self.bury(&mut connection, symptoms);
             }
         }
     }
@@ -222,7 +232,7 @@ impl Session {
         }
     }
 
-    fn bury(&mut self, connection: &Connection, symptoms: Vec<Symptom>) {
+    fn bury(&mut self, connection: &mut Connection, symptoms: Vec<Symptom>) {
         let worst =
             symptoms.iter().filter(|s| s.confidence > Confidence::Unconfirmed).map(|s| s.severity).max();
         let outcome = match worst {
@@ -247,7 +257,8 @@ impl Session {
         let (first, last) = (report.started_at.0, report.ended_at.0);
         if room {
             let codes = symptoms.iter().map(|symptom| (symptom.code, symptom.direction)).collect();
-            ended.listed.insert(connection.number, (report, codes));
+            let measured = Measured::take(connection);
+            ended.listed.insert(connection.number, Listed { report, codes, measured });
         }
         for symptom in symptoms {
             self.symptoms.add(connection.number, symptom, Some(first), Some(last));

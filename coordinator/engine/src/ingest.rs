@@ -3,6 +3,7 @@
 use crate::connection::{
     Connection, HandshakeLog, IcmpSeen, Offer, PacketRef, Remembered, RstSeen, SentState, segment_size,
 };
+use crate::delay::{Before, Place};
 use crate::flow::{Flow, FlowPair};
 use crate::matching::{Kind, Match, Novelty, Piece, cut, wire_segments};
 use crate::session::{Session, clock_of};
@@ -60,6 +61,7 @@ impl Session {
         }
         let Some(flow) = connection.flows[position].as_mut() else { return };
         let direction = flow.direction_of(src_half);
+        let before = Before::of(&flow.halves[src_half]);
         let missed_before = flow.halves[1 - src_half].unseen.count;
         let end = End { position, last: self.path_len - 1 };
         let (start, novelty) = advance_flow(
@@ -80,6 +82,7 @@ impl Session {
         if segment.payload_len > 0 {
             state.verifiable += u64::from(wire_segments(segment.payload_len, mss));
         }
+        connection.watch(position, direction, segment, start, before);
         let doubtful = self.points[point].is_doubtful(segment.packet);
         let packet = Entering { point, direction, start, novelty, mss, doubtful };
         for hop in hops_of(connection.flows.len(), position) {
@@ -99,7 +102,15 @@ impl Session {
         let shift = if is_downstream { offset } else { 0 };
         let points = both.map(|(up, down)| [up.point, down.point]);
         let ids = points.map(|points| points.map(|point| self.points[point].info.id));
+        let (start, novelty) = (packet.start + shift, packet.novelty.shifted(shift));
+        let fin = i64::from(segment.flags.has(TcpFlags::FIN));
+        let place = Place {
+            direction,
+            payload_end: start + i64::from(segment.seq_len()) - fin,
+            sender_shift: if direction == Direction::ServerToClient { offset } else { 0 },
+        };
         let mut sink = MatchSink {
+            delays: connection.delays.as_deref_mut().map(|delays| (delays, place)),
             clock: points.map(|[up, down]| clock_of(&mut self.clocks, &self.points, up, down)),
             copies: both.map(|(up, down)| Copies::new(up, down, direction, offset)),
             direction,
@@ -118,7 +129,6 @@ impl Session {
             return;
         }
         let twins = &mut self.points[packet.point].twins;
-        let (start, novelty) = (packet.start + shift, packet.novelty.shifted(shift));
         cut(segment, start, segment.at.as_ns(), novelty, packet.mss, |piece: Piece| {
             let piece = Piece { doubtful: packet.doubtful, ..piece };
             if sends {

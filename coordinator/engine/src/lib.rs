@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 mod connection;
 pub mod correlator;
+mod delay;
 pub mod fate;
 pub mod feed;
 mod findings;

@@ -2,6 +2,7 @@
 
 use crate::clock::{PairClock, Witness};
 use crate::connection::{Changes, Circumstances, Tally, Told};
+use crate::delay::{Delays, Place};
 use crate::fate::{Fate, FateRecord};
 use crate::flow::{Flow, Half};
 use crate::matching::{Kind, Match, Piece};
@@ -44,6 +45,8 @@ impl<'a> Copies<'a> {
 /// Enters matches in the tally, the clock and what changed on the way.
 pub(crate) struct MatchSink<'a> {
     pub(crate) clock: Option<&'a mut PairClock>,
+    /// Where delays are measured, and how the packet stands there.
+    pub(crate) delays: Option<(&'a mut Delays, Place)>,
     pub(crate) copies: Option<Copies<'a>>,
     pub(crate) direction: Direction,
     /// The upstream and the downstream capture point.
@@ -63,6 +66,9 @@ impl MatchSink<'_> {
         self.trace(found, told);
         if matches!(found.sent.kind, Kind::Rst | Kind::Syn | Kind::SynAck) {
             self.special = Some((found.sent.kind, found.sent.packet, found.received.packet));
+        }
+        if let Some((delays, place)) = &mut self.delays {
+            delays.take(found, *place);
         }
         let [up, down] = self.points;
         if self.direction == Direction::ClientToServer {

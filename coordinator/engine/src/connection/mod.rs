@@ -12,6 +12,7 @@ pub(crate) use offer::{Offer, Offers, Terms};
 pub(crate) use packet::{Few, PacketRef, Remembered};
 pub(crate) use tally::{Circumstances, Example, LostPiece, LostRange, Oddity, Run, Tally, Told, Vain};
 
+use crate::delay::Delays;
 use crate::flow::Flow;
 use crate::matching::Lane;
 use correlate_proto::report::Initiator;
@@ -30,6 +31,8 @@ pub(crate) struct Connection {
     pub(crate) handshake: Vec<HandshakeLog>,
     pub(crate) resets: Remembered<RstSeen>,
     pub(crate) icmp: Remembered<IcmpSeen>,
+    /// What is measured of delay; absent before there is payload or a second end.
+    pub(crate) delays: Option<Box<Delays>>,
     /// It stands in the list of connections with segments that wait for their fate.
     pub(crate) listed: bool,
     /// The gaps that both its ends share have been excused.
@@ -58,6 +61,7 @@ impl Connection {
             handshake: (0..positions).map(|_| HandshakeLog::default()).collect(),
             resets: Remembered::default(),
             icmp: Remembered::default(),
+            delays: None,
             listed: false,
             excused: false,
         }
@@ -117,6 +121,8 @@ impl Connection {
             hop.changes.swap(0, 1);
             hop.shifts.swap(0, 1);
         }
+        // A role changes within the first packets; what was measured under the other begins anew.
+        self.delays = None;
         for reset in self.resets.iter_mut() {
             reset.direction = reset.direction.reversed();
         }

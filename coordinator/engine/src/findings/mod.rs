@@ -15,6 +15,7 @@ mod mtu;
 mod odds;
 mod precedence;
 mod resets;
+mod slow;
 mod symptom;
 mod translation;
 mod unpaired;
@@ -47,6 +48,7 @@ pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> 
     translation::check(&view, &mut symptoms);
     header::check(&view, &mut symptoms);
     window::check(&view, &mut symptoms);
+    slow::check(&view, &mut symptoms);
     unpaired::check(&view, &mut symptoms);
     let symptoms = precedence::resolve(symptoms);
     if is_one_view(connection) {

@@ -44,6 +44,7 @@ pub(crate) struct Half {
     pub(crate) syn_ttl: Option<u8>,
     pub(crate) syn_tsval: Option<u32>,
     /// Window scale of its SYN, `Some(None)` if that had none; absent unless a whole SYN was seen.
+    #[expect(clippy::option_option, reason = "no SYN and a SYN without the option are two things")]
     pub(crate) syn_scale: Option<Option<u8>>,
     /// What the other end lets this direction send.
     pub(crate) window: Window,

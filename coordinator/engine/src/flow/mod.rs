@@ -9,6 +9,7 @@ mod window;
 
 pub(crate) use half::Half;
 pub(crate) use key::{FlowMap, FlowPair};
+pub(crate) use seen::Seen;
 pub(crate) use stall::Stall;
 pub(crate) use unseen::Unseen;
 

@@ -67,6 +67,8 @@ pub(crate) struct Match {
     pub(crate) received: Piece,
     /// The pairing admits no other copy: it may teach the clock.
     pub(crate) certain: bool,
+    /// When its octets left for the first time, as far as an earlier copy still waits.
+    pub(crate) first_at: i64,
     /// The two ends show the packets that it belongs to cut differently.
     pub(crate) recut: bool,
 }
@@ -156,7 +158,8 @@ impl Lane {
         let (sent, received) = if sent { (piece, counterpart) } else { (counterpart, piece) };
         let identified = self.ids == IdTrust::Usable && sent.ip_id.is_some_and(|id| id != 0);
         let certain = identified || !(sent.repeats || received.repeats);
-        Match { sent, received, certain, recut: false }
+        let first = if sent.repeats { self.sent.first_copy(&sent) } else { None };
+        Match { sent, received, certain, first_at: first.unwrap_or(sent.at), recut: false }
     }
 
     fn learn_ids(&mut self, a: &Piece, b: &Piece) {

@@ -183,6 +183,20 @@ impl Side {
         due
     }
 
+    /// When the first of the waiting copies of `of` was captured that were captured before it. What was overtaken is
+    /// among the strays, where lost copies are; of those in order only the first are looked at.
+    pub(crate) fn first_copy(&self, of: &Piece) -> Option<i64> {
+        let suits = |piece: &&Piece| {
+            piece.kind == of.kind
+                && piece.serial < of.serial
+                && piece.start < of.end()
+                && of.start < piece.end()
+        };
+        let overlapping = (of.start - self.longest, 0, 0)..(of.end(), 0, 0);
+        let strays = self.strays.range(overlapping).map(|(_, piece)| piece);
+        strays.chain(self.recent.iter().take(SEARCHED)).filter(suits).map(|piece| piece.at).min()
+    }
+
     /// Whether a piece of the kind of `than`, captured between it and `until`, covers some of its octets.
     pub(crate) fn has_later_copy(&self, than: &Piece, until: i64) -> bool {
         let suits = |piece: &Piece| {

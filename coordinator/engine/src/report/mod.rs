@@ -116,13 +116,19 @@ fn connections(session: &Session, findings: &[Finding]) -> Vec<ConnectionReport>
         .ended
         .listed
         .iter()
-        .map(|(number, (report, codes))| {
+        .map(|(number, listed)| {
             let name = format!("c{number}");
             let concern = |finding: &&Finding| {
-                codes.contains(&(finding.code, finding.direction)) || finding.connections.contains(&name)
+                listed.codes.contains(&(finding.code, finding.direction))
+                    || finding.connections.contains(&name)
             };
             let ids = findings.iter().filter(concern).map(|finding| finding.id.clone()).collect();
-            let mut report = ConnectionReport { findings: ids, ..report.clone() };
+            let mut report = ConnectionReport { findings: ids, ..listed.report.clone() };
+            if let Some(measured) = &listed.measured
+                && let Some(clock) = session.clock(measured.points.0, measured.points.1)
+            {
+                measured.enter(&mut report, clock);
+            }
             own_time.connection(&mut report);
             report
         })

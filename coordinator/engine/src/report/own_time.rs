@@ -45,6 +45,9 @@ impl<'a> OwnTime<'a> {
     pub(crate) fn connection(&self, connection: &mut ConnectionReport) {
         connection.started_at = self.reference(connection.started_at);
         connection.ended_at = self.reference(connection.ended_at);
+        if let Some(exchanges) = &mut connection.exchanges {
+            exchanges.slowest.started_at = self.reference(exchanges.slowest.started_at);
+        }
     }
 
     fn at(&self, point: usize, at: ReportTime) -> ReportTime {

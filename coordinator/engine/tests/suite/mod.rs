@@ -4,6 +4,7 @@ mod bounds;
 mod changes;
 mod clean;
 mod connections;
+mod exchanges;
 mod garbage;
 mod handshakes;
 mod host;

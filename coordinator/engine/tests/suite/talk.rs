@@ -190,6 +190,13 @@ impl Talk {
         false
     }
 
+    /// Sends `segments` in one flight as [`Self::transfer`] does; ends when the last has arrived and been taken in.
+    pub(super) fn transfer_at_once(&mut self, sim: &mut Sim, sender: Direction, segments: u32) {
+        let (size, first) = (self.mss, self.stacks[sender.index()].next);
+        let offsets = (0..u64::from(segments)).map(|k| first + k * u64::from(size)).collect();
+        self.now = self.deliver(sim, sender, offsets, size) + 20 * US;
+    }
+
     /// Sends `segments` full segments in windows of `window`, repeating what was lost a round trip later, and
     /// after 250 ms what was lost again. Every second segment is acknowledged, and the last.
     pub(super) fn transfer(&mut self, sim: &mut Sim, sender: Direction, segments: u32, window: u32) {
@@ -204,8 +211,9 @@ impl Talk {
         }
     }
 
-    fn deliver(&mut self, sim: &mut Sim, sender: Direction, mut missing: Vec<u64>, size: u32) {
-        let mut top = 0;
+    /// Gives when the last segment arrived.
+    fn deliver(&mut self, sim: &mut Sim, sender: Direction, mut missing: Vec<u64>, size: u32) -> i64 {
+        let (mut top, mut newest) = (0, self.now);
         for round in 0..40 {
             let began = self.now;
             let (mut lost, mut arrivals) = (Vec::new(), Vec::new());
@@ -218,15 +226,17 @@ impl Talk {
             }
             let sent = self.now;
             arrivals.sort_unstable();
+            newest = arrivals.last().map_or(newest, |&(at, _)| newest.max(at));
             self.acknowledge(sim, sender, &arrivals, &lost, &mut top, size);
             let round_trip = sim.delay[0] + sim.delay[1] + 2 * sim.jitter + 2 * MS;
             let wait = if round == 0 { round_trip } else { 250 * MS };
             self.now = self.now.max(sent).max(began + wait);
             if lost.is_empty() {
-                return;
+                break;
             }
             missing = lost;
         }
+        newest
     }
 
     /// Acknowledges every second of the arrivals, and the last. `top` is the end of what has arrived so far.
