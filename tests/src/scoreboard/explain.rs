@@ -2,7 +2,7 @@
 
 use super::judge::Judgement;
 use super::recording::Recording;
-use super::wrong::{place, told};
+use super::wrong::place;
 use core::fmt::Write;
 use correlate_proto::report::Finding;
 
@@ -42,9 +42,6 @@ pub fn explain(recording: &Recording, judgement: &Judgement) -> String {
     }
     if judgement.packets.len() > MOST_PACKETS {
         let _ = writeln!(out, "  … {} more packets", judgement.packets.len() - MOST_PACKETS);
-    }
-    for way in &judgement.ways {
-        let _ = writeln!(out, "  WRONG {}: {}", way.class.name(), told(way));
     }
     for second in &judgement.seconds {
         let _ = writeln!(out, "  WRONG clock: {second:?}");

@@ -3,6 +3,7 @@
 use super::options::Options;
 use super::score::{Counts, Score, Scores};
 use super::selection::{ip_word, offloads_word};
+use correlate_lab::{IpVersion, Offloads};
 use correlate_proto::report::Severity;
 use serde_json::{Map, Value, json};
 
@@ -26,11 +27,14 @@ fn selection(options: &Options) -> Value {
     json!({
         "scenarios": options.scenarios,
         "seeds": options.seeds,
-        "ip": options.ips.iter().map(|ip| ip_word(*ip)).collect::<Vec<_>>(),
-        "offloads": options.offloads.iter().map(|offloads| offloads_word(*offloads)).collect::<Vec<_>>(),
+        "kinds": options.kinds.iter().map(kind).collect::<Vec<_>>(),
         "missing": options.qualities.iter().map(|quality| quality.word()).collect::<Vec<_>>(),
         "at": options.places.iter().map(|place| place.word()).collect::<Vec<_>>(),
     })
+}
+
+fn kind((ip, offloads): &(IpVersion, Offloads)) -> String {
+    format!("IPv{}, offloads {}", ip_word(*ip), offloads_word(*offloads))
 }
 
 fn one(score: &Score) -> Value {

@@ -3,13 +3,12 @@
 use super::clock::WrongSecond;
 use super::condition::{Condition, Quality};
 use super::findings::WrongFinding;
-use super::order::WrongWay;
 use super::packets::{Shown, WrongPacket};
 use super::recording::{Recording, runs_throughout};
 use super::score::Score;
 use super::sightings::Sightings;
 use super::thin::thin;
-use super::{clock, findings, order, packets};
+use super::{clock, findings, packets};
 use crate::files::{self, Capture, Feeding};
 use correlate_proto::Role;
 use correlate_proto::report::{Report, Status};
@@ -34,8 +33,6 @@ pub struct Judgement {
     pub needlessly_inconclusive: bool,
     /// Packets of which something wrong was said.
     pub packets: Vec<WrongPacket>,
-    /// Directions of which wrong numbers were told.
-    pub ways: Vec<WrongWay>,
     /// Seconds in which the clock's bound did not hold.
     pub seconds: Vec<WrongSecond>,
 }
@@ -58,8 +55,7 @@ pub fn judge(
     let mut score = Score { judgements: 1, ..Score::default() };
     let findings = findings::compare(&analysis.report, recording, condition.quality, &mut score);
     let (counts, packets) = packets::compare(&shown, &analysis.fates);
-    let (ordered, ways) = order::compare(&shown, &analysis.report);
-    for (class, counts) in counts.into_iter().chain(ordered) {
+    for (class, counts) in counts {
         score.packets.entry(class).or_default().add(counts);
     }
     let (clock, seconds) = clock::compare(recording, &analysis.clocks);
@@ -79,7 +75,6 @@ pub fn judge(
         findings,
         needlessly_inconclusive,
         packets,
-        ways,
         seconds,
     })
 }

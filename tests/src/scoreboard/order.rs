@@ -1,73 +1,15 @@
-//! Packets that overtook others, and packets that were sent in vain: counted by connection.
+//! Packets that were overtaken, and packets that were sent in vain, as far as the captures show it.
 
 use super::packets::{Class, Shown};
-use super::score::Counts;
 use super::sightings::Spot;
 use core::ops::Range;
 use correlate_lab::{Entry, Protocol};
-use correlate_proto::report::{EndpointReport, Report};
-use correlate_proto::{Direction, Endpoint, TcpFlags};
+use correlate_proto::{Direction, FourTuple, TcpFlags};
 use std::collections::BTreeMap;
 
-/// A direction of a connection, from client to server as the client sees it.
-pub type Way = (String, String, Direction);
-
-/// By direction: how many wire segments were reordered, and how many sent in vain.
-type Found = BTreeMap<Way, [u64; 2]>;
-
-/// One direction of which the wrong number was told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongWay {
-    /// Reordered or spurious.
-    pub class: Class,
-    /// Which connection and direction.
-    pub way: Way,
-    /// How many were told.
-    pub told: u64,
-    /// How many there are.
-    pub due: u64,
-}
-
-/// Holds what the report counts against what the captures show, by the ledger.
-pub fn compare(shown: &Shown<'_>, report: &Report) -> (BTreeMap<Class, Counts>, Vec<WrongWay>) {
-    let due = due(shown);
-    let told = told(report);
-    let mut counts: BTreeMap<Class, Counts> = BTreeMap::new();
-    let mut wrong = Vec::new();
-    let ways: std::collections::BTreeSet<&Way> = due.keys().chain(told.keys()).collect();
-    for way in ways {
-        for (place, class) in [Class::Reordered, Class::Spurious].into_iter().enumerate() {
-            let [due, told] = [&due, &told].map(|all| all.get(way).map_or(0, |counts| counts[place]));
-            counts.entry(class).or_default().add(Counts {
-                true_positive: due.min(told),
-                false_positive: told.saturating_sub(due),
-                false_negative: due.saturating_sub(told),
-                ..Counts::default()
-            });
-            if due != told {
-                wrong.push(WrongWay { class, way: way.clone(), told, due });
-            }
-        }
-    }
-    (counts, wrong)
-}
-
-fn told(report: &Report) -> Found {
-    let mut found = Found::new();
-    let name = |end: &EndpointReport| end_name(&end.address, end.port);
-    for connection in &report.connections {
-        let both = [&connection.directions.client_to_server, &connection.directions.server_to_client];
-        for (direction, counts) in Direction::BOTH.into_iter().zip(both) {
-            let way = (name(&connection.client), name(&connection.server), direction);
-            let known = found.entry(way).or_default();
-            known[0] += counts.reordered;
-            known[1] += counts.spurious;
-        }
-    }
-    found
-}
-
-fn due(shown: &Shown<'_>) -> Found {
+/// What is due to be said: of which packet, and of how many of its wire segments. What was overtaken is named where it
+/// arrived, what was sent in vain where it was sent.
+pub fn due(shown: &Shown<'_>) -> Vec<(Class, Spot, u64)> {
     // The order is that of the captures: hosts and links of one machine may exchange packets before the middlebox.
     let mut arrivals: Vec<(Spot, Spot, usize, Range<u64>)> = Vec::new();
     for index in (0..shown.ledger.len()).filter(|&index| is_sent(&shown.ledger[index])) {
@@ -77,19 +19,21 @@ fn due(shown: &Shown<'_>) -> Found {
         );
     }
     arrivals.sort_unstable_by_key(|(spot, sent, index, _)| (*spot, *sent, *index));
-    let mut states: BTreeMap<Way, State> = BTreeMap::new();
-    let mut found = Found::new();
-    for (_, sent, index, segments) in arrivals {
+    let mut states: BTreeMap<(FourTuple, Direction), State> = BTreeMap::new();
+    let mut due = Vec::new();
+    for (arrived, sent, index, segments) in arrivals {
         let entry = &shown.ledger[index];
-        let way = way(entry);
-        let state = states.entry(way.clone()).or_default();
-        let counts = found.entry(way).or_default();
-        let is_late = state.newest.is_some_and(|newest| sent < newest);
-        counts[0] += if is_late { segments.end - segments.start } else { 0 };
+        let state = states.entry((entry.connection, entry.direction)).or_default();
+        if state.newest.is_some_and(|newest| sent < newest) {
+            due.push((Class::Reordered, arrived, segments.end - segments.start));
+        }
         state.newest = state.newest.max(Some(sent));
-        counts[1] += state.arrive(entry, sent, &segments);
+        let in_vain = state.arrive(entry, sent, &segments);
+        if in_vain > 0 {
+            due.push((Class::Spurious, sent, in_vain));
+        }
     }
-    found
+    due
 }
 
 fn is_sent(entry: &Entry) -> bool {
@@ -168,14 +112,4 @@ fn extent(entry: &Entry, place: u64) -> (u32, u32) {
     let size = u32::from(entry.gso_size);
     let offset = u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(size).min(len);
     (offset, if place >= last { len - offset } else { size.min(len - offset) })
-}
-
-fn way(entry: &Entry) -> Way {
-    let tuple = entry.connection;
-    let name = |end: Endpoint| end_name(&end.addr.to_string(), end.port);
-    (name(tuple.src), name(tuple.dst), entry.direction)
-}
-
-fn end_name(address: &str, port: u16) -> String {
-    format!("{address} {port}")
 }

@@ -1,5 +1,6 @@
 //! What is said of each packet, against what became of it.
 
+use super::order;
 use super::score::Counts;
 use super::sightings::{Sightings, Spot};
 use correlate_engine::fate::{Fate, FateRecord};
@@ -64,7 +65,9 @@ impl Class {
             (Fate::Duplicated, true) => Some(Self::DuplicatedBare),
             (Fate::MissedByReceiver | Fate::MissedBySender, false) => Some(Self::Missed),
             (Fate::MissedByReceiver | Fate::MissedBySender, true) => Some(Self::MissedBare),
-            (Fate::Reordered | Fate::Spurious | Fate::Uncovered | Fate::Ambiguous, _) => None,
+            (Fate::Reordered, _) => Some(Self::Reordered),
+            (Fate::Spurious, _) => Some(Self::Spurious),
+            (Fate::Uncovered | Fate::Ambiguous, _) => None,
         }
     }
 }
@@ -148,11 +151,15 @@ pub fn compare(shown: &Shown<'_>, fates: &[FateRecord]) -> Compared {
     for index in originals(shown.ledger) {
         expect(shown, index, &mut due);
     }
+    for (class, spot, segments) in order::due(shown) {
+        let due = due.entry((class, spot)).or_default();
+        due.required += segments;
+        due.allowed += segments;
+    }
     let mut said: BTreeMap<(Class, Spot), u64> = BTreeMap::new();
     let mut open: BTreeMap<Spot, u64> = BTreeMap::new();
     // The order of arrival is compared by connection.
-    let of_order = |fate: &&FateRecord| matches!(fate.fate, Fate::Reordered | Fate::Spurious);
-    for fate in fates.iter().filter(|fate| !of_order(fate)) {
+    for fate in fates {
         let Some(spot) = original_spot(shown, fate) else { continue };
         let wire = u64::from(fate.wire);
         match Class::of(fate.fate, is_bare(shown, spot)) {

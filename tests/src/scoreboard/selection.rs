@@ -73,17 +73,26 @@ pub fn runs(options: &Options) -> Result<Vec<(Variant, Scenario)>, String> {
     Ok(runs)
 }
 
-/// The kinds that are asked for. Where only one is, a scenario that is about another runs as itself.
+/// The kinds that are asked for. Offloads at one end only are what a scenario is about, and where one version of IP or
+/// offloads of one sort alone are asked for, a scenario that is about the other runs as itself.
 fn kinds(options: &Options, scenario: &Scenario) -> Vec<(IpVersion, Offloads)> {
-    let ips = if options.ips.len() == 1 && scenario.ip == IpVersion::V6 {
-        vec![scenario.ip]
-    } else {
-        options.ips.clone()
+    let (first_ip, first_offloads) = options.kinds[0];
+    let one_ip = options.kinds.iter().all(|(ip, _)| *ip == first_ip);
+    let one_sort = options.kinds.iter().all(|(_, offloads)| *offloads == first_offloads);
+    let own = |(ip, offloads): &(IpVersion, Offloads)| {
+        let ip = if one_ip && scenario.ip == IpVersion::V6 { scenario.ip } else { *ip };
+        let offloads = match scenario.offloads {
+            Offloads::ClientOnly | Offloads::ServerOnly => scenario.offloads,
+            Offloads::On if one_sort => scenario.offloads,
+            Offloads::On | Offloads::Off => *offloads,
+        };
+        (ip, offloads)
     };
-    let offloads = match scenario.offloads {
-        Offloads::ClientOnly | Offloads::ServerOnly => vec![scenario.offloads],
-        Offloads::On if options.offloads.len() == 1 => vec![scenario.offloads],
-        Offloads::On | Offloads::Off => options.offloads.clone(),
-    };
-    ips.into_iter().flat_map(|ip| offloads.iter().map(move |offloads| (ip, *offloads))).collect()
+    let mut kinds: Vec<(IpVersion, Offloads)> = Vec::new();
+    for kind in options.kinds.iter().map(own) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
 }

@@ -3,7 +3,6 @@
 use super::condition::{Condition, Quality};
 use super::judge::Judgement;
 use super::options::Options;
-use super::order::WrongWay;
 use super::packets::{Class, WrongPacket};
 use super::recording::Recording;
 use super::selection::{Variant, ip_word, offloads_word};
@@ -200,15 +199,6 @@ fn packets(judgement: &Judgement) -> BTreeMap<(Rank, Class), (String, u64)> {
             entry.0.push(place(judgement, packet));
         }
     }
-    for way in &judgement.ways {
-        let rank = if way.told > way.due { Rank::FalsePacket } else { Rank::MissedPacket };
-        let entry = found.entry((rank, way.class)).or_default();
-        entry.1 += way.told.abs_diff(way.due);
-        entry.2 += 1;
-        if entry.0.len() < MOST_PACKETS {
-            entry.0.push(told(way));
-        }
-    }
     let line = |(shown, weight, places): (Vec<String>, u64, usize)| {
         let more = if places > shown.len() { ", …" } else { "" };
         (format!("{weight} segments: {}{more}", shown.join(", ")), weight)
@@ -222,10 +212,4 @@ pub fn place(judgement: &Judgement, packet: &WrongPacket) -> String {
     let file = judgement.captures[spot.tap].file_name().unwrap_or_default().to_string_lossy().into_owned();
     let number = judgement.kept[spot.tap].binary_search(&spot.packet);
     number.map_or_else(|_| format!("{file} (removed)"), |place| format!("{file} {}", place + 1))
-}
-
-/// A direction with what was told of it.
-pub fn told(way: &WrongWay) -> String {
-    let (client, server, direction) = &way.way;
-    format!("{client} - {server} {direction:?}: {} told, {} true", way.told, way.due)
 }
