@@ -153,7 +153,7 @@ fn key(frame: &[u8]) -> Option<Key> {
     let ip = &frame[14..];
     let (src, dst, ip_id, tcp, tcp_bytes): (IpAddr, IpAddr, _, _, _) = match half(frame, 12) {
         // Of a fragmented packet the first part has the TCP header.
-        0x0800 if ip[9] == 6 && half(ip, 6) & 0x1fff == 0 => {
+        0x0800 if ip[9] == 6 && half(ip, 6) << 3 == 0 => {
             let address = |at: usize| Ipv4Addr::from(word(ip, at)).into();
             (address(12), address(16), Some(half(ip, 4)), 20, usize::from(half(ip, 2)) - 20)
         }

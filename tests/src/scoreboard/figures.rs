@@ -27,14 +27,14 @@ fn selection(options: &Options) -> Value {
     json!({
         "scenarios": options.scenarios,
         "seeds": options.seeds,
-        "kinds": options.kinds.iter().map(kind).collect::<Vec<_>>(),
+        "kinds": options.kinds.iter().copied().map(kind).collect::<Vec<_>>(),
         "missing": options.qualities.iter().map(|quality| quality.word()).collect::<Vec<_>>(),
         "at": options.places.iter().map(|place| place.word()).collect::<Vec<_>>(),
     })
 }
 
-fn kind((ip, offloads): &(IpVersion, Offloads)) -> String {
-    format!("IPv{}, offloads {}", ip_word(*ip), offloads_word(*offloads))
+fn kind((ip, offloads): (IpVersion, Offloads)) -> String {
+    format!("IPv{}, offloads {}", ip_word(ip), offloads_word(offloads))
 }
 
 fn one(score: &Score) -> Value {

@@ -3,9 +3,10 @@
 use super::clock::WrongSecond;
 use super::condition::{Condition, Quality};
 use super::findings::WrongFinding;
-use super::packets::{Shown, WrongPacket};
+use super::packets::WrongPacket;
 use super::recording::{Recording, runs_throughout};
 use super::score::Score;
+use super::shown::Shown;
 use super::sightings::Sightings;
 use super::thin::thin;
 use super::{clock, findings, packets};

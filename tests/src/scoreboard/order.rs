@@ -1,6 +1,7 @@
 //! Packets that were overtaken, and packets that were sent in vain, as far as the captures show it.
 
-use super::packets::{Class, Shown};
+use super::class::Class;
+use super::shown::Shown;
 use super::sightings::Spot;
 use core::ops::Range;
 use correlate_lab::{Entry, Protocol};

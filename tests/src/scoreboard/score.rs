@@ -1,7 +1,7 @@
 //! What is counted.
 
+use super::class::Class;
 use super::condition::Quality;
-use super::packets::Class;
 use correlate_proto::report::Severity;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The scores as a table.
 
+use super::class::Class;
 use super::condition::Quality;
-use super::packets::Class;
 use super::score::{ClockScore, Counts, Score, Scores};
 use core::fmt::Write;
 use correlate_proto::report::Severity;

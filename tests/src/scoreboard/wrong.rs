@@ -1,9 +1,10 @@
 //! What is wrong, worst first, each with the command that shows it again.
 
+use super::class::Class;
 use super::condition::{Condition, Quality};
 use super::judge::Judgement;
 use super::options::Options;
-use super::packets::{Class, WrongPacket};
+use super::packets::WrongPacket;
 use super::recording::Recording;
 use super::selection::{Variant, ip_word, offloads_word};
 use core::fmt::Write;
