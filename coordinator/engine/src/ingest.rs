@@ -3,11 +3,14 @@
 use crate::connection::{
     Connection, HandshakeLog, IcmpSeen, Offer, PacketRef, Remembered, RstSeen, SentState, segment_size,
 };
-use crate::delay::{Before, Place};
+use crate::delay::Before;
+use crate::fate::FateRecord;
 use crate::flow::{Flow, FlowPair};
-use crate::matching::{Kind, Match, Novelty, Piece, cut, wire_segments};
-use crate::session::{Session, clock_of};
-use crate::sink::{Copies, MatchSink, Trace};
+use crate::matching::{End, Kind, Novelty, Piece, cut, wire_segments};
+use crate::numbering::{align, check_sack, downstream_end, turn};
+use crate::point::Point;
+use crate::session::{Clocks, Session};
+use crate::sink::{MatchSink, Special};
 use correlate_proto::{Direction, IcmpError, Record, Segment, TcpFlags};
 
 /// How many pieces of a connection that only one end has seen wait for the other end. Pairing needs none of
@@ -63,11 +66,11 @@ impl Session {
         let direction = flow.direction_of(src_half);
         let before = Before::of(&flow.halves[src_half]);
         let missed_before = flow.halves[1 - src_half].unseen.count;
-        let end = End { position, last: self.path_len - 1 };
+        let station = Station { position, last: self.path_len - 1 };
         let (start, novelty) = advance_flow(
             flow,
             src_half,
-            end,
+            station,
             segment,
             &mut connection.handshake[position],
             &mut connection.resets,
@@ -93,59 +96,47 @@ impl Session {
     /// Matches a packet that takes part in `hop`.
     fn enter_hop(&mut self, index: u32, hop: usize, packet: &Entering, segment: &Segment) {
         let Some(connection) = self.connections[index as usize].as_deref_mut() else { return };
-        let (direction, paired) = (packet.direction, connection.is_paired());
-        align_hop(connection, hop, direction);
+        let direction = packet.direction;
+        let fates = self.config.trace_fates.then_some(&mut self.fates);
+        if align(connection, hop, direction) {
+            offer_again(connection, hop, &mut self.clocks, &self.points, fates);
+        }
         let is_downstream = self.points[packet.point].position > hop;
-        let both = connection.flows[hop].as_ref().zip(connection.flows[hop + 1].as_ref());
-        let state = &mut connection.hops[hop];
-        let offset = state.shifts[direction.index()].unwrap_or(0);
-        let shift = if is_downstream { offset } else { 0 };
-        let points = both.map(|(up, down)| [up.point, down.point]);
-        let ids = points.map(|points| points.map(|point| self.points[point].info.id));
-        let (start, novelty) = (packet.start + shift, packet.novelty.shifted(shift));
-        let fin = i64::from(segment.flags.has(TcpFlags::FIN));
-        let place = Place {
-            direction,
-            payload_end: start + i64::from(segment.seq_len()) - fin,
-            sender_shift: if direction == Direction::ServerToClient { offset } else { 0 },
+        let end = if (direction == Direction::ClientToServer) == is_downstream {
+            End::Receiver
+        } else {
+            End::Sender
         };
-        let mut sink = MatchSink {
-            delays: connection.delays.as_deref_mut().map(|delays| (delays, place)),
-            clock: points.map(|[up, down]| clock_of(&mut self.clocks, &self.points, up, down)),
-            copies: both.map(|(up, down)| Copies::new(up, down, direction, offset)),
-            direction,
-            points: points.unwrap_or([packet.point; 2]),
-            changes: &mut state.changes[direction.index()],
-            special: None,
-            traced: ids
-                .filter(|_| self.config.trace_fates)
-                .map(|ids| Trace::new(&mut self.fates, ids, direction)),
-        };
-        let (lane, tally) = (&mut state.lanes[direction.index()], &mut state.tallies[direction.index()]);
-        let sends = (direction == Direction::ClientToServer) != is_downstream;
-        let side = if sends { &mut lane.sent } else { &mut lane.received };
-        if !paired && side.len() >= MAX_WAITING_UNPAIRED {
-            side.give_up(1);
+        if end == End::Receiver && !segment.options.sack.as_slice().is_empty() {
+            check_sack(connection, hop, direction, PacketRef::of(packet.point, segment), segment);
+        }
+        let paired = connection.is_paired();
+        let waiting = connection.hops[hop].lanes[direction.index()].side(end);
+        if !paired && waiting.len() >= MAX_WAITING_UNPAIRED {
+            waiting.forget(segment.at.as_ns());
             return;
         }
+        let shifts = if is_downstream { connection.hops[hop].shifts } else { [None; 2] };
+        let shift = shifts[direction.index()].unwrap_or(0);
+        let acks = shifts[direction.reversed().index()].map_or(0, turn);
+        let (start, novelty) = (packet.start + shift, packet.novelty.shifted(shift));
+        let fates = self.config.trace_fates.then_some(&mut self.fates);
+        let (lane, tally, mut sink) =
+            MatchSink::of(connection, hop, direction, &mut self.clocks, &self.points, fates);
+        let fin = i64::from(segment.flags.has(TcpFlags::FIN));
+        sink.measure_up_to(start + i64::from(segment.seq_len()) - fin);
         let twins = &mut self.points[packet.point].twins;
         cut(segment, start, segment.at.as_ns(), novelty, packet.mss, |piece: Piece| {
-            let piece = Piece { doubtful: packet.doubtful, ..piece };
-            if sends {
-                lane.send(piece, |found: Match| sink.take(&found, tally));
-                return;
-            }
-            let twin = twins.note(index, &piece);
-            lane.receive(piece, |found: Match| sink.take(&found, tally));
+            let ack = if piece.kind == Kind::Ack { piece.ack.wrapping_add(acks) } else { 0 };
+            let piece = Piece { ack, doubtful: packet.doubtful, ..piece };
+            let twin = end == End::Receiver && twins.note(index, &piece);
+            lane.take(end, piece, |found| sink.take(&found, tally));
             if twin {
                 tally.note_twin(lane.received.last_number());
             }
         });
-        match sink.special {
-            Some((Kind::Rst, sent, received)) => mark_reset(connection, direction, sent, received),
-            Some((_, sent, received)) => compare_offers(connection, hop, direction, sent, received),
-            None => {}
-        }
+        let special = sink.special;
+        follow_up(connection, hop, direction, &special);
     }
 }
 
@@ -162,13 +153,13 @@ struct Entering {
 
 /// Where on the path a packet is captured.
 #[derive(Debug, Clone, Copy)]
-struct End {
+struct Station {
     position: usize,
     /// The server's end.
     last: usize,
 }
 
-impl End {
+impl Station {
     /// Whether the host of this end sends what travels in `direction`.
     const fn sends(self, direction: Direction) -> bool {
         match direction {
@@ -178,19 +169,48 @@ impl End {
     }
 }
 
+/// Offers what waits at both ends of `hop` again, after it was renumbered.
+pub(crate) fn offer_again(
+    connection: &mut Connection,
+    hop: usize,
+    clocks: &mut Clocks,
+    points: &[Point],
+    mut fates: Option<&mut Vec<FateRecord>>,
+) {
+    for direction in Direction::BOTH {
+        let fates = fates.as_deref_mut();
+        let (lane, tally, mut sink) = MatchSink::of(connection, hop, direction, clocks, points, fates);
+        lane.offer_again(downstream_end(direction), |found| sink.take(&found, tally));
+        let special = sink.special;
+        follow_up(connection, hop, direction, &special);
+    }
+}
+
+/// What follows from matches of packets that findings speak of one by one.
+fn follow_up(connection: &mut Connection, hop: usize, direction: Direction, special: &[Special]) {
+    for &Special { kind, sent, received } in special {
+        if kind == Kind::Rst {
+            mark_reset(connection, direction, sent, received);
+        } else {
+            connection.hops[hop].opened[direction.index()] = true;
+            compare_offers(connection, hop, direction, sent, received);
+        }
+    }
+}
+
 /// Enters a packet in its flow: sequence space, acknowledgement, handshake and resets. Gives its offset and
 /// what of it is new.
 fn advance_flow(
     flow: &mut Flow,
     src_half: usize,
-    end: End,
+    station: Station,
     segment: &Segment,
     log: &mut HandshakeLog,
     resets: &mut Remembered<RstSeen>,
 ) -> (i64, Novelty) {
     let at = PacketRef::of(flow.point, segment);
     let direction = flow.direction_of(src_half);
-    let (position, sent) = (end.position, end.sends(direction));
+    let (position, sent) = (station.position, station.sends(direction));
     if segment.flags.has(TcpFlags::RST) {
         let start = flow.halves[src_half].peek(segment.seq);
         let seen = describe_reset(flow, src_half, position, segment, direction);
@@ -307,24 +327,4 @@ fn hops_of(positions: usize, position: usize) -> impl Iterator<Item = usize> {
     let before = position.checked_sub(1);
     let behind = (position + 1 < positions).then_some(position);
     before.into_iter().chain(behind)
-}
-
-/// Finds out by how much the two ends of a hop number octets differently, once both have seen the direction.
-fn align_hop(connection: &mut Connection, hop: usize, direction: Direction) {
-    if connection.hops[hop].shifts[direction.index()].is_some() {
-        return;
-    }
-    let (Some(up), Some(down)) = (&connection.flows[hop], &connection.flows[hop + 1]) else { return };
-    let (up, down) = (up.half(direction), down.half(direction));
-    // Both count from the sequence number itself, so they differ by whole turns of the number space.
-    let Some((here, seq)) = down.origin() else { return };
-    let Some(there) = up.peek(seq) else { return };
-    let shift = there - here;
-    let state = &mut connection.hops[hop];
-    state.shifts[direction.index()] = Some(shift);
-    let lane = &mut state.lanes[direction.index()];
-    match direction {
-        Direction::ClientToServer => lane.received.shift(shift),
-        Direction::ServerToClient => lane.sent.shift(shift),
-    }
 }

@@ -4,6 +4,7 @@
 //! the same input in the same order gives the same report.
 
 pub mod clock;
+mod comparison;
 pub mod config;
 mod connection;
 pub mod correlator;
@@ -15,6 +16,7 @@ mod flow;
 mod fold;
 mod ingest;
 mod matching;
+mod numbering;
 mod pairing;
 mod point;
 mod readings;

@@ -7,7 +7,7 @@ use crate::fate::{FateRecord, Pending};
 use crate::findings::{PathTotals, SizeLimit, Symptoms};
 use crate::flow::{Flow, FlowMap, FlowPair};
 use crate::fold::{Ended, News};
-use crate::pairing::SynIndex;
+use crate::pairing::{Rivals, SynIndex};
 use crate::point::{Point, labels, positions};
 use correlate_proto::CapturePoint;
 use correlate_proto::Direction;
@@ -17,6 +17,9 @@ use std::net::IpAddr;
 /// How many connections are held at once. Beyond it packets of new ones are counted and left out, and the report
 /// says so. 100,000 with both ends' state are about 250 MB; healthy closed ones make room within seconds.
 pub(crate) const MAX_CONNECTIONS: usize = 100_000;
+
+/// Clocks by upstream and downstream capture point.
+pub(crate) type Clocks = BTreeMap<(usize, usize), PairClock>;
 
 /// What may still tell a SYN whose sequence number a device rewrites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +40,9 @@ pub(crate) struct Session {
     /// By capture point: which connection a four-tuple belongs to now.
     pub(crate) maps: Vec<FlowMap>,
     pub(crate) syns: SynIndex,
+    pub(crate) rivals: Rivals,
     /// By upstream and downstream capture point.
-    pub(crate) clocks: BTreeMap<(usize, usize), PairClock>,
+    pub(crate) clocks: Clocks,
     /// Connections with segments that wait for their fate.
     pub(crate) unsettled: BTreeSet<u32>,
     /// Connections that were closed and wait for being let go.
@@ -56,7 +60,10 @@ pub(crate) struct Session {
     pub(crate) size_limits: [Option<SizeLimit>; 2],
     /// Addresses of servers that a device translates.
     pub(crate) translated: BTreeSet<IpAddr>,
+    /// Connections seen so far.
     pub(crate) opened: u64,
+    /// The number given last: two that turned out to be one bear one number less.
+    numbered: u64,
     pub(crate) records: u64,
     /// Packets of connections that there was no room for.
     pub(crate) no_room: u64,
@@ -85,6 +92,7 @@ impl Session {
             connections: Vec::new(),
             free: Vec::new(),
             syns: SynIndex::default(),
+            rivals: Rivals::default(),
             clocks: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             closed: BTreeSet::new(),
@@ -96,6 +104,7 @@ impl Session {
             size_limits: [None; 2],
             translated: BTreeSet::new(),
             opened: 0,
+            numbered: 0,
             records: 0,
             no_room: 0,
             fates: Vec::new(),
@@ -109,7 +118,8 @@ impl Session {
             return None;
         }
         self.opened += 1;
-        let connection = Some(Box::new(Connection::new(self.opened, self.path_len)));
+        self.numbered += 1;
+        let connection = Some(Box::new(Connection::new(self.numbered, self.path_len)));
         if let Some(index) = self.free.pop() {
             self.connections[index as usize] = connection;
             return Some(index);
@@ -141,7 +151,7 @@ impl Session {
 /// The clock of a pair of points, made when first needed. Where both are on steady time it is that of two free
 /// oscillators.
 pub(crate) fn clock_of<'a>(
-    clocks: &'a mut BTreeMap<(usize, usize), PairClock>,
+    clocks: &'a mut Clocks,
     points: &[Point],
     upstream: usize,
     downstream: usize,

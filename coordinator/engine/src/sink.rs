@@ -1,11 +1,13 @@
 //! Where matches go: the tally of the direction, the clock of the two points, and the trace.
 
 use crate::clock::{PairClock, Witness};
-use crate::connection::{Changes, Circumstances, Tally, Told};
+use crate::connection::{Changes, Circumstances, Connection, Hop, Tally, Told};
 use crate::delay::{Delays, Place};
 use crate::fate::{Fate, FateRecord};
 use crate::flow::{Flow, Half};
-use crate::matching::{Kind, Match, Piece};
+use crate::matching::{Kind, Lane, Match, Piece};
+use crate::point::Point;
+use crate::session::{Clocks, clock_of};
 use correlate_proto::{CapturePointId, Direction, Timestamp};
 
 /// What the two ends remember of octets that travelled more than once.
@@ -44,20 +46,68 @@ impl<'a> Copies<'a> {
 
 /// Enters matches in the tally, the clock and what changed on the way.
 pub(crate) struct MatchSink<'a> {
-    pub(crate) clock: Option<&'a mut PairClock>,
-    /// Where delays are measured, and how the packet stands there.
-    pub(crate) delays: Option<(&'a mut Delays, Place)>,
-    pub(crate) copies: Option<Copies<'a>>,
-    pub(crate) direction: Direction,
+    clock: Option<&'a mut PairClock>,
+    /// Where delays are measured.
+    delays: Option<&'a mut Delays>,
+    /// How the packet stands there; `None` while nothing is measured.
+    place: Option<Place>,
+    /// Added to the sender's offsets these give those of the lane.
+    sender_shift: i64,
+    copies: Option<Copies<'a>>,
+    direction: Direction,
     /// The upstream and the downstream capture point.
-    pub(crate) points: [usize; 2],
-    pub(crate) changes: &'a mut Changes,
-    /// A packet that findings speak of by itself was matched: its kind and its numbers at sender and receiver.
-    pub(crate) special: Option<(Kind, u64, u64)>,
-    pub(crate) traced: Option<Trace<'a>>,
+    points: [usize; 2],
+    changes: &'a mut Changes,
+    pub(crate) special: Vec<Special>,
+    traced: Option<Trace<'a>>,
 }
 
-impl MatchSink<'_> {
+/// A match of a packet that findings speak of by itself, with its numbers at sender and receiver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Special {
+    pub(crate) kind: Kind,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+}
+
+impl<'a> MatchSink<'a> {
+    /// The lane of `direction` on `hop`, its tally, and what takes its matches. Odd arrivals go into `fates`.
+    pub(crate) fn of(
+        connection: &'a mut Connection,
+        hop: usize,
+        direction: Direction,
+        clocks: &'a mut Clocks,
+        points: &[Point],
+        fates: Option<&'a mut Vec<FateRecord>>,
+    ) -> (&'a mut Lane, &'a mut Tally, Self) {
+        let Connection { flows, hops, delays, .. } = connection;
+        let Hop { lanes, tallies, changes, shifts, .. } = &mut hops[hop];
+        let place = direction.index();
+        let offset = shifts[place].unwrap_or(0);
+        let both = flows[hop].as_ref().zip(flows[hop + 1].as_ref());
+        let ends = both.map(|(up, down)| [up.point, down.point]);
+        let ids = ends.map(|ends| ends.map(|point| points[point].info.id));
+        let sink = Self {
+            clock: ends.map(|[up, down]| clock_of(clocks, points, up, down)),
+            delays: delays.as_deref_mut(),
+            place: None,
+            sender_shift: if direction == Direction::ServerToClient { offset } else { 0 },
+            copies: both.map(|(up, down)| Copies::new(up, down, direction, offset)),
+            direction,
+            points: ends.unwrap_or_default(),
+            changes: &mut changes[place],
+            special: Vec::new(),
+            traced: fates.zip(ids).map(|(fates, ids)| Trace::new(fates, ids, direction)),
+        };
+        (&mut lanes[place], &mut tallies[place], sink)
+    }
+
+    /// Measures the delays of a packet whose payload ends at `payload_end`, as the lane numbers octets.
+    pub(crate) const fn measure_up_to(&mut self, payload_end: i64) {
+        let (direction, sender_shift) = (self.direction, self.sender_shift);
+        self.place = Some(Place { direction, payload_end, sender_shift });
+    }
+
     /// Enters `found` in `tally` too.
     pub(crate) fn take(&mut self, found: &Match, tally: &mut Tally) {
         let copies = self.copies.as_ref().filter(|_| found.received.known);
@@ -65,10 +115,11 @@ impl MatchSink<'_> {
         let told = tally.deliver(&found.sent, &found.received, circumstances, self.traced.is_some());
         self.trace(found, told);
         if matches!(found.sent.kind, Kind::Rst | Kind::Syn | Kind::SynAck) {
-            self.special = Some((found.sent.kind, found.sent.packet, found.received.packet));
+            let (sent, received) = (found.sent.packet, found.received.packet);
+            self.special.push(Special { kind: found.sent.kind, sent, received });
         }
-        if let Some((delays, place)) = &mut self.delays {
-            delays.take(found, *place);
+        if let (Some(delays), Some(place)) = (&mut self.delays, self.place) {
+            delays.take(found, place);
         }
         let [up, down] = self.points;
         if self.direction == Direction::ClientToServer {

@@ -41,7 +41,8 @@ fn identity(connection: u32, piece: &Piece) -> u64 {
     let small = |value: Option<u32>| value.map_or(1 << 32, u64::from);
     let words = [
         piece.start.cast_unsigned(),
-        (u64::from(piece.len) << 32) | u64::from(piece.signature),
+        (u64::from(piece.len) << 32) | u64::from(piece.mark),
+        u64::from(piece.ack),
         small(piece.tsval),
         small(piece.ip_id.map(u32::from)) << 3 | piece.kind as u64,
     ];
@@ -69,7 +70,8 @@ mod tests {
             serial: 1,
             tsval: Some(7),
             ip_id: Some(ip_id),
-            signature: 0,
+            ack: 0,
+            mark: 0,
             ip_len: 152,
             wire: 1,
             fragment: false,

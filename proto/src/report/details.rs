@@ -141,6 +141,21 @@ pub enum Details {
         /// In the SYN-ACK as it arrived.
         opener_received: Option<u8>,
     },
+    /// `sequence-rewritten`: by how much sequence numbers at the server's capture point are greater than at the
+    /// client's, modulo 2³².
+    Shifted {
+        /// Of octets from client to server.
+        client_to_server: u32,
+        /// Of octets from server to client.
+        server_to_client: u32,
+    },
+    /// `sack-not-rewritten`: packets with SACK blocks that arrived behind the device.
+    Sack {
+        /// Whose blocks speak of octets that were never sent.
+        forgotten: u64,
+        /// Whose blocks were shifted as they should be.
+        shifted: u64,
+    },
     /// `payload-altered`.
     Altered {
         /// Segments that arrived with another sum of their payload.

@@ -2,6 +2,7 @@
 
 use super::{Few, PacketRef};
 use crate::matching::{Kind, Match, Piece};
+use correlate_proto::SeqNum;
 
 /// Congestion experienced: what a router may make of either codepoint of an ECN-capable packet (RFC 3168 §5).
 const CE: u8 = 3;
@@ -31,6 +32,16 @@ struct Rare {
     openings: Vec<(u64, u64)>,
     altered: Vec<Altered>,
     altered_count: u64,
+    sacks: Sacks,
+}
+
+/// What became of SACK blocks where a device shifts the sequence numbers that they speak of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sacks {
+    /// Packets whose blocks were shifted like their acknowledgement.
+    pub(crate) shifted: u64,
+    /// Packets whose first block lies where the shift was forgotten, with its left edge as it arrived.
+    pub(crate) forgotten: Few<(PacketRef, SeqNum)>,
 }
 
 /// Packets whose class of service was changed in the same way.
@@ -92,6 +103,16 @@ impl Changes {
         }
     }
 
+    /// Notes a packet that arrived with SACK blocks through a device that shifts the numbers which they speak of.
+    pub(crate) fn note_sack(&mut self, packet: PacketRef, left: SeqNum, forgotten: bool) {
+        let sacks = &mut self.rare.get_or_insert_default().sacks;
+        if forgotten {
+            sacks.forgotten.push((packet, left));
+        } else {
+            sacks.shifted += 1;
+        }
+    }
+
     fn note_class(&mut self, found: &Match, ends: (usize, usize)) {
         let (sent, received) = (&found.sent, &found.received);
         let opening = matches!(sent.kind, Kind::Syn | Kind::SynAck);
@@ -146,6 +167,11 @@ impl Changes {
     /// SYNs and SYN-ACKs whose terms changed: their packet numbers where they were sent and received.
     pub(crate) fn openings(&self) -> &[(u64, u64)] {
         self.rare.as_ref().map_or(&[], |rare| &rare.openings)
+    }
+
+    /// What became of SACK blocks, if there were any on a path that shifts numbers.
+    pub(crate) fn sacks(&self) -> Option<&Sacks> {
+        self.rare.as_ref().map(|rare| &rare.sacks)
     }
 
     /// The first stretches of payload that arrived with another sum, and how many there were.

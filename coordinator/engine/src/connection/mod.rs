@@ -15,6 +15,7 @@ pub(crate) use tally::{Circumstances, Example, LostPiece, LostRange, Oddity, Run
 use crate::delay::Delays;
 use crate::flow::Flow;
 use crate::matching::Lane;
+use crate::numbering::Footing;
 use correlate_proto::report::Initiator;
 use correlate_proto::{Direction, Segment};
 
@@ -47,8 +48,12 @@ pub(crate) struct Hop {
     /// What a device changes, by direction.
     pub(crate) changes: [Changes; 2],
     /// What is added to an offset at the downstream point to get that at the upstream point, by direction;
-    /// known once both have seen a packet of the direction.
+    /// known once both have seen a packet of the direction and the numbers have something to do with each other.
     pub(crate) shifts: [Option<i64>; 2],
+    /// How well that is known, by direction.
+    pub(crate) footing: [Footing; 2],
+    /// A SYN or SYN-ACK of the direction was matched.
+    pub(crate) opened: [bool; 2],
 }
 
 impl Connection {
@@ -120,6 +125,8 @@ impl Connection {
             hop.tallies.swap(0, 1);
             hop.changes.swap(0, 1);
             hop.shifts.swap(0, 1);
+            hop.footing.swap(0, 1);
+            hop.opened.swap(0, 1);
         }
         // A role changes within the first packets; what was measured under the other begins anew.
         self.delays = None;

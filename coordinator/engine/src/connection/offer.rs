@@ -18,6 +18,9 @@ pub(crate) struct Offer {
     /// Its timestamp, and the one that it echoes.
     pub(crate) stamps: Option<(u32, u32)>,
     pub(crate) ip_id: Option<u16>,
+    pub(crate) window: u16,
+    /// Kinds of its options, in order, as a hash.
+    pub(crate) layout: u32,
     /// Absent if the capture cut the header.
     pub(crate) terms: Option<Terms>,
 }
@@ -42,6 +45,8 @@ impl Offer {
             answers: segment.flags.has(TcpFlags::ACK),
             stamps: options.timestamps,
             ip_id: segment.ip.id,
+            window: segment.window,
+            layout: options.layout,
             terms: (!segment.header_truncated).then_some(Terms {
                 mss: options.mss,
                 window_scale: options.window_scale,
@@ -68,7 +73,7 @@ pub(crate) struct Offers(Vec<Offer>);
 impl Offers {
     /// Adds one, unless there are as many as are kept.
     pub(crate) fn push(&mut self, offer: Offer) {
-        if self.0.len() < MAX_OFFERS {
+        if self.have_room() {
             self.0.push(offer);
         }
     }
@@ -76,6 +81,16 @@ impl Offers {
     /// The one that is packet `number` of its capture.
     pub(crate) fn numbered(&self, number: u64) -> Option<&Offer> {
         self.0.iter().find(|offer| offer.packet.packet == number)
+    }
+
+    /// Whether one more would be kept.
+    pub(crate) fn have_room(&self) -> bool {
+        self.0.len() < MAX_OFFERS
+    }
+
+    /// All that are kept.
+    pub(crate) fn iter(&self) -> core::slice::Iter<'_, Offer> {
+        self.0.iter()
     }
 
     /// The SYNs, or the SYN-ACKs.

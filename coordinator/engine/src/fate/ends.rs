@@ -2,6 +2,7 @@
 
 use super::settle::Horizon;
 use crate::clock::PairClock;
+use crate::comparison::Comparison;
 use crate::connection::{Connection, HandshakeLog};
 use crate::flow::{Flow, Half};
 use crate::matching::Piece;
@@ -42,6 +43,7 @@ pub(super) struct Ends<'a> {
     /// Added to an end's offsets to get those of the lane.
     pub(super) sender_shift: i64,
     pub(super) receiver_shift: i64,
+    pub(super) comparison: Comparison,
 }
 
 impl Session {
@@ -67,6 +69,7 @@ impl Session {
             settling: round_trip.max(MIN_SETTLING_NS),
             sender_shift: if forward { 0 } else { shift },
             receiver_shift: if forward { shift } else { 0 },
+            comparison: Comparison::of(connection, hop, direction),
         })
     }
 

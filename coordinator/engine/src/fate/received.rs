@@ -4,7 +4,7 @@ use super::ends::Ends;
 use super::settle::Proofs;
 use super::{Fate, Judged};
 use crate::connection::Tally;
-use crate::matching::{IdTrust, Kind, Lane, Piece};
+use crate::matching::{Kind, Lane, Piece};
 
 impl Ends<'_> {
     /// Judges `piece`.
@@ -29,7 +29,10 @@ impl Ends<'_> {
         if !self.sending().covers(departure) {
             return Judged::surely(Fate::Uncovered);
         }
-        if lane.sent.given_up() + lane.received.given_up() > 0 {
+        let forgotten = lane.sent.given_up() + lane.received.given_up() > 0
+            || lane.received.forgot_since(piece.at)
+            || lane.sent.forgot_since(departure.from);
+        if forgotten || !self.comparison.shows_origin(piece) {
             tally.ambiguous += u64::from(piece.wire);
             return Judged::surely(Fate::Ambiguous);
         }
@@ -57,7 +60,7 @@ impl Ends<'_> {
     /// twice within a moment, and none repeats data sooner than an answer can have come, within which its timestamp
     /// moves on.
     fn is_no_repeat(&self, piece: &Piece, lane: &Lane) -> bool {
-        let identified = lane.ids != IdTrust::Ignored && piece.ip_id.is_some_and(|id| id != 0);
+        let identified = lane.trusts_ids() && piece.ip_id.is_some_and(|id| id != 0);
         let (half, _, _) = self.at_receiver(piece);
         let tick = half.unseen.tick().filter(|_| piece.kind == Kind::Data && piece.tsval.is_some());
         identified || tick.is_some_and(|tick| tick.saturating_mul(2) < self.round_trip)

@@ -37,8 +37,11 @@ impl Ends<'_> {
             return Judged::surely(Fate::Uncovered);
         }
         let (half, start, end) = self.at_receiver(piece);
-        let forgotten = lane.sent.given_up() + lane.received.given_up() > 0 || half.seen.forgot();
-        if piece.fragment || forgotten {
+        let forgotten = lane.sent.given_up() + lane.received.given_up() > 0
+            || lane.sent.forgot_since(piece.at)
+            || lane.received.forgot_since(earliest)
+            || half.seen.forgot();
+        if piece.fragment || forgotten || !self.comparison.shows_absence(piece, half, lane, tally) {
             tally.ambiguous += u64::from(piece.wire);
             return Judged::surely(Fate::Ambiguous);
         }

@@ -54,6 +54,7 @@ struct Outcome {
 impl Session {
     /// Judges the waiting segments of every connection as far as event time allows.
     pub(crate) fn settle(&mut self, horizon: Horizon) {
+        self.merge_rivals(horizon == Horizon::End);
         let listed: Vec<u32> = self.unsettled.iter().copied().collect();
         for index in listed {
             let Some(mut connection) = self.connections[index as usize].take() else { continue };
@@ -79,8 +80,9 @@ impl Session {
         let Some(watermark) = self.points[flow.point].watermark else { return };
         for lane in connection.hops.iter_mut().flat_map(|hop| &mut hop.lanes) {
             for side in [&mut lane.sent, &mut lane.received] {
-                let dropped = side.take_due(watermark.saturating_sub(4 * WAIT_NS)).len();
-                side.give_up(u64::try_from(dropped).unwrap_or(u64::MAX));
+                for piece in side.take_due(watermark.saturating_sub(4 * WAIT_NS)) {
+                    side.forget(piece.at);
+                }
             }
         }
     }
@@ -113,10 +115,16 @@ impl Session {
             let due = Due::of(&mut lane.sent, sent_until);
             for (place, piece) in due.iter() {
                 let judged = ends.judge_sent(&due, (place, piece), &lane, &mut tally, &mut outcome.proofs);
+                if !ends.comparison.knows_numbers_of(piece) {
+                    lane.sent.forget(piece.at);
+                }
                 outcome.note(piece, true, judged, trace.then(|| ends.record(piece, true, judged.fate)));
             }
             for (_, piece) in Due::of(&mut lane.received, received_until).iter() {
                 let judged = ends.judge_received(piece, &lane, &mut tally, &mut outcome.proofs);
+                if !ends.comparison.knows_numbers_of(piece) {
+                    lane.received.forget(piece.at);
+                }
                 outcome.note(piece, false, judged, trace.then(|| ends.record(piece, false, judged.fate)));
             }
             outcome

@@ -16,6 +16,7 @@ mod odds;
 mod precedence;
 mod resets;
 mod slow;
+mod rewriting;
 mod symptom;
 mod translation;
 mod unpaired;
@@ -49,6 +50,7 @@ pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> 
     header::check(&view, &mut symptoms);
     window::check(&view, &mut symptoms);
     slow::check(&view, &mut symptoms);
+    rewriting::check(&view, &mut symptoms);
     unpaired::check(&view, &mut symptoms);
     let symptoms = precedence::resolve(symptoms);
     if is_one_view(connection) {

@@ -196,7 +196,9 @@ impl Half {
                     self.unseen.note_duplicate_sack(left, right);
                 }
             }
-            if left >= ack {
+            // Of octets beyond all that was seen nothing is believed but the cumulative acknowledgement: a device that
+            // shifts sequence numbers may forget these.
+            if left >= ack && self.highest_end.is_some_and(|highest| right <= highest) {
                 self.prove_seen(left, right, at);
             }
         }

@@ -3,12 +3,16 @@
 //! By identity (sequence range, IP ID, timestamps option), never by time, so that the clocks can be learned from
 //! the matches.
 
+mod evidence;
 mod lane;
+mod parts;
 mod piece;
 mod side;
 mod sum;
+mod trust;
 
-pub(crate) use lane::{IdTrust, Lane, Match};
+pub(crate) use evidence::{Fit, fit, likely_shift};
+pub(crate) use lane::{End, Lane, Match};
 pub(crate) use piece::{Kind, Novelty, Piece, cut, wire_segments};
 pub(crate) use side::Side;
 pub(crate) use sum::PayloadSum;

@@ -46,8 +46,10 @@ pub(crate) struct Piece {
     pub(crate) tsval: Option<u32>,
     /// IPv4 identification, counted on within a super-packet.
     pub(crate) ip_id: Option<u16>,
-    /// Of a segment without octets: what else tells one from another.
-    pub(crate) signature: u32,
+    /// Of a segment without octets: its acknowledgement number.
+    pub(crate) ack: u32,
+    /// Of the same: what else tells it from others.
+    pub(crate) mark: u32,
     /// Octets of its IP packet.
     pub(crate) ip_len: u32,
     /// Wire segments it stands for: more than one only where a super-packet's cut is unknown.
@@ -64,6 +66,11 @@ impl Piece {
     /// Offset behind its last octet.
     pub(crate) const fn end(&self) -> i64 {
         self.start + self.len as i64
+    }
+
+    /// The piece without what tells its packet from others of the same octets.
+    pub(super) const fn without_marks(self) -> Self {
+        Self { tsval: None, ip_id: None, ..self }
     }
 }
 
@@ -121,7 +128,8 @@ pub(crate) fn cut(
         serial: 0,
         tsval: segment.options.timestamps.map(|(value, _)| value),
         ip_id: segment.ip.id,
-        signature: if kind == Kind::Ack { signature(segment) } else { 0 },
+        ack: if kind == Kind::Ack { segment.ack.0 } else { 0 },
+        mark: if kind == Kind::Ack { mark(segment) } else { 0 },
         ip_len: segment.ip.len,
         wire: 1,
         fragment: segment.first_fragment,
@@ -184,16 +192,18 @@ fn kind_of(segment: &Segment) -> Kind {
     }
 }
 
-/// A mixture of what distinguishes acknowledgements that stand at the same sequence number (FNV-1a over words).
-fn signature(segment: &Segment) -> u32 {
+/// A mixture of what distinguishes acknowledgements of one number (FNV-1a over words): the window, and the shape of
+/// the SACK blocks. Not where these lie, as a device that shifts sequence numbers may forget them; nor the echoed
+/// timestamp, which a device may shift, and which says no more than the acknowledgement does.
+fn mark(segment: &Segment) -> u32 {
     let mut mixture: u32 = 0x811c_9dc5;
     let mut mix = |word: u32| mixture = (mixture ^ word).wrapping_mul(0x0100_0193).rotate_left(5);
-    mix(segment.ack.0);
     mix(u32::from(segment.window));
-    mix(segment.options.timestamps.map_or(0, |(_, echo)| echo));
-    for &(left, right) in segment.options.sack.as_slice() {
-        mix(left.0);
-        mix(right.0);
+    let blocks = segment.options.sack.as_slice();
+    let Some(&(origin, _)) = blocks.first() else { return mixture };
+    for &(left, right) in blocks {
+        mix(left.0.wrapping_sub(origin.0));
+        mix(right.0.wrapping_sub(left.0));
     }
     mixture
 }

@@ -1,7 +1,7 @@
 //! Pieces of one end that wait for their counterpart at the other.
 
-use super::Piece;
-use super::lane::IdTrust;
+use super::trust::Trust;
+use super::{Kind, Piece};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many pieces of one direction at one end wait at most. Beyond it the oldest is given up: it gets no
@@ -16,7 +16,7 @@ const SEARCHED: usize = 64;
 type StrayKey = (i64, u64, u64);
 
 /// Waiting pieces: those in order, whose turn is next, and those that later ones have overtaken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Side {
     recent: VecDeque<Piece>,
     strays: BTreeMap<StrayKey, Piece>,
@@ -24,6 +24,22 @@ pub(crate) struct Side {
     highest_end: i64,
     longest: i64,
     given_up: u64,
+    /// Newest stamp of a piece that was let go before it could be compared with the other end.
+    forgotten_to: i64,
+}
+
+impl Default for Side {
+    fn default() -> Self {
+        Self {
+            recent: VecDeque::new(),
+            strays: BTreeMap::new(),
+            serial: 0,
+            highest_end: 0,
+            longest: 0,
+            given_up: 0,
+            forgotten_to: i64::MIN,
+        }
+    }
 }
 
 fn stray_key(piece: &Piece) -> StrayKey {
@@ -31,7 +47,7 @@ fn stray_key(piece: &Piece) -> StrayKey {
 }
 
 fn mark(piece: &Piece) -> u64 {
-    (u64::from(piece.len) << 32) | u64::from(piece.signature)
+    (u64::from(piece.len) << 32) | u64::from(piece.ack)
 }
 
 impl Side {
@@ -62,7 +78,7 @@ impl Side {
         self.highest_end = self.highest_end.max(piece.end());
         self.longest = self.longest.max(i64::from(piece.len));
         if self.len() >= MAX_WAITING {
-            self.give_up(1);
+            self.given_up += 1;
             if self.strays.pop_first().is_none() {
                 self.recent.pop_front();
             }
@@ -79,51 +95,64 @@ impl Side {
         self.recent.is_empty() && self.strays.is_empty()
     }
 
-    /// Pieces that were given up because too many waited, or waited for too long.
+    /// Pieces that were given up because too many waited.
     pub(crate) const fn given_up(&self) -> u64 {
         self.given_up
     }
 
-    /// Counts pieces that will not be matched though their counterparts may come.
-    pub(crate) const fn give_up(&mut self, pieces: u64) {
-        self.given_up += pieces;
+    /// A piece captured at `at` was let go before the other end had been seen, or was understood: what the other end
+    /// shows of that time and before may be its counterpart.
+    pub(crate) fn forget(&mut self, at: i64) {
+        self.forgotten_to = self.forgotten_to.max(at);
     }
 
-    /// Moves every offset by `shift`.
-    pub(crate) fn shift(&mut self, shift: i64) {
-        if shift == 0 {
-            return;
-        }
-        for piece in &mut self.recent {
+    /// Whether a piece captured at `at` or later was let go without being compared.
+    pub(crate) const fn forgot_since(&self, at: i64) -> bool {
+        at <= self.forgotten_to
+    }
+
+    /// Moves every offset by `shift`, and makes `change` to every piece.
+    pub(crate) fn change(&mut self, shift: i64, change: impl Fn(&mut Piece)) {
+        let changed = |piece: &mut Piece| {
             piece.start += shift;
-        }
+            change(piece);
+        };
+        self.recent.iter_mut().for_each(changed);
         let strays = core::mem::take(&mut self.strays);
-        let moved = strays.into_values().map(|piece| Piece { start: piece.start + shift, ..piece });
-        self.strays = moved.map(|piece| (stray_key(&piece), piece)).collect();
+        let moved = strays.into_values().map(|mut piece| {
+            changed(&mut piece);
+            (stray_key(&piece), piece)
+        });
+        self.strays = moved.collect();
         self.highest_end += shift;
+    }
+
+    /// The pieces that wait, those that have been overtaken first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Piece> {
+        self.strays.values().chain(&self.recent)
+    }
+
+    /// The pieces that wait, from the newest on; those that have been overtaken last.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &Piece> {
+        self.recent.iter().rev().chain(self.strays.values().rev())
     }
 
     /// Takes out the waiting piece that is the same transmission as `probe`. In order this is the first one; the
     /// ones that it overtook are set aside, so that each search begins where the last one ended.
-    pub(crate) fn take(&mut self, probe: &Piece, ids: IdTrust) -> Option<Piece> {
-        self.take_if(probe, ids, |_| true)
+    pub(crate) fn take(&mut self, probe: &Piece, trust: Trust) -> Option<Piece> {
+        self.take_if(probe, |piece| trust.same(piece, probe))
     }
 
-    /// As [`Side::take`], of those that pass `test`.
-    pub(crate) fn take_if(
-        &mut self,
-        probe: &Piece,
-        ids: IdTrust,
-        test: impl Fn(&Piece) -> bool,
-    ) -> Option<Piece> {
-        let suits = |piece: &Piece| ids.same(piece, probe) && test(piece);
-        if self.recent.front().is_some_and(suits) {
+    /// Takes out the first waiting piece of the length and acknowledgement of `probe` that begins where it does and
+    /// `suits`.
+    pub(crate) fn take_if(&mut self, probe: &Piece, suits: impl Fn(&Piece) -> bool) -> Option<Piece> {
+        if self.recent.front().is_some_and(&suits) {
             return self.recent.pop_front();
         }
         if probe.len > 0 && probe.start >= self.highest_end {
             return None;
         }
-        match self.recent.iter().take(SEARCHED).position(suits) {
+        match self.recent.iter().take(SEARCHED).position(&suits) {
             Some(found) => {
                 self.set_aside(found);
                 return self.recent.pop_front();
@@ -143,14 +172,14 @@ impl Side {
 
     /// Takes out a waiting data piece that shares octets with `probe` and can be the same transmission cut
     /// differently; the one that begins first.
-    pub(crate) fn take_overlap(&mut self, probe: &Piece, ids: IdTrust) -> Option<Piece> {
+    pub(crate) fn take_overlap(&mut self, probe: &Piece, trust: Trust) -> Option<Piece> {
         if probe.start >= self.highest_end {
             return None;
         }
         if self.recent.len() > SEARCHED {
             self.set_aside(self.recent.len());
         }
-        let suits = |piece: &Piece| ids.recut(piece, probe);
+        let suits = |piece: &Piece| trust.recut(piece, probe);
         let overlapping = (probe.start - self.longest, 0, 0)..(probe.end(), 0, 0);
         let key = self.strays.range(overlapping).find(|(_, piece)| suits(piece)).map(|(&key, _)| key);
         let place = self
@@ -208,5 +237,21 @@ impl Side {
         };
         let overlapping = (than.start - self.longest, 0, 0)..(than.end(), 0, 0);
         self.recent.iter().any(suits) || self.strays.range(overlapping).any(|(_, piece)| suits(piece))
+    }
+
+    /// Whether a piece waits that shows octets of `than`, or its acknowledgement, for the first time: it can be `than`
+    /// in another shape.
+    pub(crate) fn resembles(&self, than: &Piece) -> bool {
+        let suits = |piece: &Piece| {
+            piece.kind == than.kind
+                && !piece.repeats
+                && match than.kind {
+                    Kind::Data => piece.start < than.end() && than.start < piece.end(),
+                    Kind::Ack => (piece.start, piece.ack) == (than.start, than.ack),
+                    Kind::Syn | Kind::SynAck | Kind::Rst => false,
+                }
+        };
+        let near = (than.start - self.longest, 0, 0)..=(than.end(), u64::MAX, u64::MAX);
+        self.recent.iter().any(suits) || self.strays.range(near).any(|(_, piece)| suits(piece))
     }
 }

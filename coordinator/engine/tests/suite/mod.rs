@@ -19,6 +19,7 @@ mod order;
 mod queues;
 mod resets;
 mod rng;
+mod shifts;
 mod sim;
 mod talk;
 mod windows;

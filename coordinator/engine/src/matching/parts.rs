@@ -1,0 +1,41 @@
+//! Parts of pieces: what two differently cut packets have in common, and what is left of them.
+
+use super::{PayloadSum, Piece};
+
+/// The parts of `piece` outside `[from, to)`.
+pub(super) fn outside(piece: &Piece, from: i64, to: i64) -> impl Iterator<Item = Piece> {
+    let before = (piece.start < from).then(|| part(piece, piece.start, from));
+    let behind = (to < piece.end()).then(|| part(piece, to, piece.end()));
+    before.into_iter().chain(behind)
+}
+
+/// The sum of what is left of `whole` beside `taken`, if that was a whole piece at one of its ends.
+pub(super) fn rest_of_sum(whole: &Piece, left: &Piece, taken: &Piece) -> Option<PayloadSum> {
+    let (sum, part) = (whole.sum?, taken.sum?);
+    let front = |end: i64| u32::try_from(end - whole.start).ok();
+    if taken.start == whole.start && taken.end() == left.start && left.end() == whole.end() {
+        Some(sum.without_front(part, front(taken.end())?))
+    } else if taken.end() == whole.end() && left.end() == taken.start && left.start == whole.start {
+        Some(sum.without_back(part, front(taken.start)?))
+    } else {
+        None
+    }
+}
+
+/// The part `[from, to)` of `piece`.
+pub(super) fn part(piece: &Piece, from: i64, to: i64) -> Piece {
+    if (from, to) == (piece.start, piece.end()) {
+        return *piece;
+    }
+    let len = u32::try_from(to - from).unwrap_or(piece.len);
+    let share = u64::from(piece.wire) * u64::from(len);
+    Piece {
+        start: from,
+        len,
+        wire: u32::try_from(share.div_ceil(u64::from(piece.len.max(1)))).unwrap_or(piece.wire).max(1),
+        ip_len: piece.ip_len - (piece.len - len).min(piece.ip_len),
+        ip_id: piece.ip_id.filter(|_| from == piece.start),
+        sum: None,
+        ..*piece
+    }
+}
