@@ -15,7 +15,10 @@ use std::collections::BTreeMap;
 
 /// The taps stand beside the middlebox, and this is what the links between take, in ns.
 const THINK_NS: i64 = 1_000_000;
-const QUEUEING_NS: i64 = 100_000;
+
+/// Queueing may be off by so much from what the taps show, and from the ledger, which a busy machine keeps late.
+const BY_TAPS_NS: i64 = 20_000;
+const BY_LEDGER_NS: i64 = 500_000;
 
 /// Of so many packets of a direction all are in the sample that the figures are of.
 const ALL_KEPT: usize = 60;
@@ -70,7 +73,7 @@ fn queueing_is_what_the_middlebox_held_packets_back() {
             }
         }
         say(&format!("delay: queueing of {name} is off by at most {worst:?} ns of ledger and taps"));
-        assert!(worst.iter().all(|&worst| worst < QUEUEING_NS), "{name}: {worst:?}");
+        assert!(worst[0] < BY_LEDGER_NS && worst[1] < BY_TAPS_NS, "{name}: {worst:?}");
     }
 }
 
