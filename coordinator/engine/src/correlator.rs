@@ -93,11 +93,6 @@ impl Correlator {
         for counters in &mut sidecar.host_counters {
             counters.at_ns = clock.of_wall(counters.at_ns);
         }
-        for loss in &mut sidecar.losses {
-            let (first, last) = (clock.of_wall(loss.first_at.as_ns()), clock.of_wall(loss.last_at.as_ns()));
-            loss.first_at = Timestamp::from_ns(first.min(last));
-            loss.last_at = Timestamp::from_ns(first.max(last));
-        }
         Some(clock.now())
     }
 

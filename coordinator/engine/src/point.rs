@@ -4,13 +4,10 @@ use crate::readings::Readings;
 use crate::sightings::Sightings;
 use crate::steady::{SteadyClock, WallStep};
 use crate::twins::Twins;
-use correlate_proto::convert::{Loss, Sidecar};
+use correlate_proto::convert::Sidecar;
 use correlate_proto::{CaptureKind, CapturePoint, Coverage, PointStats, Role, Timestamp};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-
-/// Stretches of drops that are told apart; beyond it the last one grows, so that no drop is outside of all.
-const MAX_DROP_WINDOWS: usize = 4096;
 
 /// A capture point with its state.
 #[derive(Debug)]
@@ -48,9 +45,7 @@ pub(crate) struct Point {
     /// What puts the stamps of a live capture on a clock that nobody sets or slews; all times of the point are steady
     /// then. Absent for files, whose stamps are taken as they are.
     pub(crate) steady: Option<SteadyClock>,
-    /// When packets were dropped on their way into the capture, as far as the session has come; in order.
-    drop_windows: Vec<Window>,
-    /// How many in those.
+    /// Packets that were dropped on their way into the capture, as far as the session has come.
     dropped: u64,
     /// Where one packet may be seen more than once.
     pub(crate) sightings: Sightings,
@@ -87,7 +82,6 @@ impl Point {
             missed_by_all: 0,
             readings: Readings::default(),
             steady: None,
-            drop_windows: Vec::new(),
             dropped: 0,
             sightings,
             twins: Twins::default(),
@@ -172,19 +166,8 @@ impl Point {
         for counters in &sidecar.host_counters {
             self.readings.add(counters);
         }
-        for loss in &sidecar.losses {
-            self.take_loss(loss);
-        }
-    }
-
-    fn take_loss(&mut self, loss: &Loss) {
-        self.dropped = self.dropped.saturating_add(loss.count);
-        let window = Window { from: loss.first_at.as_ns(), to: loss.last_at.as_ns() };
-        let is_full = self.drop_windows.len() >= MAX_DROP_WINDOWS;
-        match self.drop_windows.last_mut().filter(|last| is_full || window.from <= last.to) {
-            Some(last) => *last = Window { from: last.from.min(window.from), to: last.to.max(window.to) },
-            None => self.drop_windows.push(window),
-        }
+        let lost = sidecar.losses.iter().map(|loss| loss.count);
+        self.dropped = lost.fold(self.dropped, u64::saturating_add);
     }
 
     /// Takes in the capture's counters as they now stand.
@@ -214,13 +197,6 @@ impl Point {
     /// Whether the time of that packet is not certain, as the host's clock was set just then.
     pub(crate) fn is_doubtful(&self, packet: u64) -> bool {
         self.steady.as_ref().is_some_and(|clock| clock.is_doubtful(packet))
-    }
-
-    /// Whether packets were dropped on their way into the capture at some time of `window`, as far as is known.
-    pub(crate) fn dropped_during(&self, window: Window) -> bool {
-        let touches = |from: i64, to: i64| from <= window.to && window.from <= to;
-        self.drop_windows.iter().any(|known| touches(known.from, known.to))
-            || self.stats.drop_windows.iter().any(|known| touches(known.from.as_ns(), known.to.as_ns()))
     }
 
     /// How much a counter of the host moved during `window`: `TcpExtListenOverflows`, `eth0:rx_dropped`. Counters are

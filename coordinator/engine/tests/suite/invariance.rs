@@ -26,7 +26,7 @@ const LOST_RESET: u16 = 41_007;
 
 /// Two captures of a path that loses, repeats and delays, with connections that fail in every way; both captures miss
 /// some records. They ran until the instant that is given too.
-fn trouble(seed: u64, misses: [u64; 2]) -> (Sim, i64) {
+pub(super) fn trouble(seed: u64, misses: [u64; 2]) -> (Sim, i64) {
     let mut sim = Sim::new(seed).over(|wire, rng| match rng.below(200) {
         0..4 if wire.payload_len > 0 => Passage::Lose,
         4 => Passage::Twice,

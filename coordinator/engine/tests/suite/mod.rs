@@ -22,4 +22,5 @@ mod rng;
 mod shifts;
 mod sim;
 mod talk;
+mod walls;
 mod windows;
