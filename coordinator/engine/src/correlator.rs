@@ -97,7 +97,11 @@ impl Correlator {
     }
 
     /// Maps the stamps of the batch's records, if the point is on steady time; then gives the latest of them.
-    pub(crate) fn to_steady(&mut self, point: CapturePointId, records: &mut [Record]) -> Option<i64> {
+    pub(crate) fn put_on_steady_time(
+        &mut self,
+        point: CapturePointId,
+        records: &mut [Record],
+    ) -> Option<i64> {
         let clock = self.session.points[usize::from(point.0)].steady.as_mut()?;
         let mut latest = None;
         for record in records {
@@ -137,7 +141,9 @@ impl Correlator {
         self.session.fold_healthy();
         let mut news = self.session.news();
         let own_time = report::OwnTime::of(&self.session);
-        news.iter_mut().for_each(|finding| own_time.finding(finding));
+        for finding in &mut news {
+            own_time.finding(finding);
+        }
         self.events.extend(news.into_iter().map(|finding| Event::Finding(Box::new(finding))));
     }
 

@@ -127,7 +127,7 @@ impl Feed {
         if batch.is_empty() {
             return;
         }
-        let newest = self.correlator.to_steady(point, &mut batch);
+        let newest = self.correlator.put_on_steady_time(point, &mut batch);
         let queue = &mut self.queues[usize::from(point.0)];
         queue.begun = true;
         queue.queued += batch.len();

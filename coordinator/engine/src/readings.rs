@@ -19,7 +19,7 @@ const MAX_NAMES: usize = 1024;
 pub(crate) struct Readings {
     names: BTreeMap<String, u16>,
     /// In order, each beginning where the one before ends.
-    readings: VecDeque<Reading>,
+    intervals: VecDeque<Reading>,
     /// When they were read last.
     read_at: Option<i64>,
 }
@@ -52,10 +52,10 @@ impl Readings {
         let from = self.read_at.unwrap_or(counters.at_ns);
         let at = counters.at_ns.max(from);
         if self.read_at.is_some() || !moved.is_empty() {
-            self.readings.push_back(Reading { from, to: at, moved });
+            self.intervals.push_back(Reading { from, to: at, moved });
         }
         self.read_at = Some(at);
-        if self.readings.len() > MAX_READINGS {
+        if self.intervals.len() > MAX_READINGS {
             self.thin();
         }
     }
@@ -80,14 +80,14 @@ impl Readings {
 
     /// Whether counters were read over all of the time.
     pub(crate) fn cover(&self, (from, to): Between) -> bool {
-        let begun = self.readings.front().map(|first| first.from);
+        let begun = self.intervals.front().map(|first| first.from);
         begun.is_some_and(|begun| begun <= from) && self.read_at.is_some_and(|read_at| to <= read_at)
     }
 
     /// A reading speaks of the time after the one before it, up to itself.
     fn touching(&self, (from, to): Between) -> impl Iterator<Item = &Reading> {
-        let first = self.readings.partition_point(|reading| reading.to < from);
-        self.readings.range(first..).take_while(move |reading| reading.from < to)
+        let first = self.intervals.partition_point(|reading| reading.to < from);
+        self.intervals.range(first..).take_while(move |reading| reading.from < to)
     }
 
     fn id(&mut self, name: &str) -> Option<u16> {
@@ -101,13 +101,13 @@ impl Readings {
 
     /// Joins the older half two by two.
     fn thin(&mut self) {
-        let older: Vec<Reading> = self.readings.drain(..MAX_READINGS / 2).collect();
+        let older: Vec<Reading> = self.intervals.drain(..MAX_READINGS / 2).collect();
         for pair in older.chunks(2).rev() {
             let joined = match pair {
                 [one, other] => one.joined(other),
                 _ => pair[0].clone(),
             };
-            self.readings.push_front(joined);
+            self.intervals.push_front(joined);
         }
     }
 }
@@ -193,11 +193,13 @@ mod tests {
         for second in 0..=total {
             readings.add(&counters(second * SECOND, &[("a", 1), (&format!("n{second}"), 1)]));
         }
-        assert!(readings.readings.len() <= MAX_READINGS && readings.names.len() == MAX_NAMES);
+        assert!(readings.intervals.len() <= MAX_READINGS && readings.names.len() == MAX_NAMES);
         let all = (0, total * SECOND);
         assert!(readings.cover(all));
         assert_eq!(readings.moved(all, "a"), Some(u64::try_from(total).unwrap() + 1));
-        assert!(readings.readings.iter().zip(readings.readings.iter().skip(1)).all(|(a, b)| a.to == b.from));
+        assert!(
+            readings.intervals.iter().zip(readings.intervals.iter().skip(1)).all(|(a, b)| a.to == b.from)
+        );
         let latest = ((total - 9) * SECOND + 1, total * SECOND - 1);
         assert_eq!(readings.moved(latest, "a"), Some(9), "the newest are told by the second");
         assert_eq!(readings.moved(latest, &format!("n{total}")), None, "beyond the bound of names");
@@ -209,7 +211,7 @@ mod tests {
         for at in [5, 9, 3, 10] {
             readings.add(&counters(at * SECOND, &[("a", 1)]));
         }
-        assert!(readings.readings.iter().all(|reading| reading.from <= reading.to));
+        assert!(readings.intervals.iter().all(|reading| reading.from <= reading.to));
         assert_eq!(readings.moved((5 * SECOND, 10 * SECOND), "a"), Some(4));
     }
 }

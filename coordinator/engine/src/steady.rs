@@ -133,7 +133,9 @@ impl SteadyClock {
     /// A batch of packets comes, with these samples beside it; every packet up to `until`, by the oscillator, is in it
     /// or one before.
     pub(crate) fn begin_batch(&mut self, samples: &[ClockSample], until: Option<i64>) {
-        samples.iter().for_each(|sample| self.sample(sample));
+        for sample in samples {
+            self.sample(sample);
+        }
         self.floor = self.announced;
         self.announced = until.map_or(self.announced, |raw_ns| self.announced.max(self.of_raw(raw_ns)));
     }

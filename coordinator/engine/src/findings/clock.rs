@@ -76,7 +76,7 @@ fn noted(session: &Session, index: usize) -> Vec<Finding> {
     let more = u64::try_from(steps.count()).unwrap_or(u64::MAX);
     if let (Some(last), true) = (told.last_mut(), more > 0) {
         last.count += more;
-        last.sentence.push_str(&format!(" It was set {more} more times after that."));
+        last.sentence = format!("{} It was set {more} more times after that.", last.sentence);
     }
     told
 }

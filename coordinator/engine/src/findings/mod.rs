@@ -9,6 +9,7 @@ mod counters;
 mod gather;
 mod handshake;
 mod header;
+mod host_edge;
 mod idle;
 mod loss;
 mod mtu;

@@ -25,6 +25,7 @@ pub(crate) enum Kind {
 
 /// One wire segment as one capture point saw it. A super-packet (TSO, GRO) is several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a packet")]
 pub(crate) struct Piece {
     /// Offset of its first octet, in the sender's numbering.
     pub(crate) start: i64,

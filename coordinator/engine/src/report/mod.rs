@@ -25,7 +25,9 @@ pub(crate) fn write(session: &Session) -> Report {
     findings.extend(clock_findings(session));
     rank(&mut findings);
     let own_time = OwnTime::of(session);
-    findings.iter_mut().for_each(|finding| own_time.finding(finding));
+    for finding in &mut findings {
+        own_time.finding(finding);
+    }
     let verdict = verdict::decide(session, &findings);
     Report {
         schema: SCHEMA,

@@ -4,13 +4,12 @@
 pub(super) fn between((x0, y0): (i64, i64), (x1, y1): (i64, i64), x: i64) -> i64 {
     let (by, whole) = (x.saturating_sub(x0), x1.saturating_sub(x0).max(1));
     let gain = y1.saturating_sub(y0).saturating_sub(whole);
-    let part = match gain.checked_mul(by) {
-        Some(product) => product.div_euclid(whole),
+    let part = if let Some(product) = gain.checked_mul(by) {
+        product.div_euclid(whole)
+    } else {
         // Beyond what samples of one clock are apart: minutes, at a rate that is off by a tenth.
-        None => {
-            let part = (i128::from(gain) * i128::from(by)).div_euclid(i128::from(whole));
-            i64::try_from(part).unwrap_or(gain)
-        }
+        let part = (i128::from(gain) * i128::from(by)).div_euclid(i128::from(whole));
+        i64::try_from(part).unwrap_or(gain)
     };
     y0.saturating_add(by).saturating_add(part)
 }

@@ -76,18 +76,6 @@ impl Live {
         Self { hosts, until, heartbeats: None, dropped: None }
     }
 
-    fn point(&self, end: usize) -> CapturePoint {
-        CapturePoint {
-            id: id(end),
-            role: if end == 0 { Role::Client } else { Role::Server },
-            host: format!("host{end}"),
-            kind: CaptureKind::Live { all_interfaces: true },
-            interfaces: Vec::new(),
-            link_type: "EN10MB".to_owned(),
-            vouched: false,
-        }
-    }
-
     /// The batches of one host: sidecar, records, and up to when everything is delivered then.
     fn batches(&self, end: usize, records: &[Record]) -> Vec<(Sidecar, Vec<Record>, i64)> {
         let host = &self.hosts[end];
@@ -137,7 +125,7 @@ impl Live {
 
     fn judge(&self, captures: &[Vec<Record>; 2]) -> (Report, Vec<FateRecord>) {
         let config = Config { trace_fates: true, announce: true, ..Config::default() };
-        let mut correlator = Correlator::new(config, vec![self.point(0), self.point(1)]);
+        let mut correlator = Correlator::new(config, vec![live_point(0), live_point(1)]);
         for end in 0..2 {
             correlator.covers_from(id(end), Timestamp::from_ns(self.hosts[end].wall(BEGAN)));
         }
@@ -148,24 +136,19 @@ impl Live {
         let mut fates = Vec::new();
         while let Some(point) = feed.waiting_for() {
             let end = usize::from(point.0);
-            match batches[end].next() {
-                Some((sidecar, mut records, until)) => {
-                    feed.push_sidecar(point, sidecar);
-                    feed.push_batch(point, &mut records);
-                    feed.advance_raw(point, until);
-                    delivered[end] = Some(until);
-                }
-                None => {
-                    // By the wall clock, and so of no worth where it was set.
-                    let (from, to) = (self.hosts[end].wall(BEGAN), self.hosts[end].wall(self.until + SEC));
-                    let coverage = Coverage {
-                        from: Timestamp::from_ns(from.min(to)),
-                        to: Timestamp::from_ns(from.max(to)),
-                    };
-                    let stats = PointStats { coverage: vec![coverage], ..PointStats::default() };
-                    feed.correlator().push_stats(point, stats);
-                    feed.end(point);
-                }
+            if let Some((sidecar, mut records, until)) = batches[end].next() {
+                feed.push_sidecar(point, sidecar);
+                feed.push_batch(point, &mut records);
+                feed.advance_raw(point, until);
+                delivered[end] = Some(until);
+            } else {
+                // By the wall clock, and so of no worth where it was set.
+                let (from, to) = (self.hosts[end].wall(BEGAN), self.hosts[end].wall(self.until + SEC));
+                let coverage =
+                    Coverage { from: Timestamp::from_ns(from.min(to)), to: Timestamp::from_ns(from.max(to)) };
+                let stats = PointStats { coverage: vec![coverage], ..PointStats::default() };
+                feed.correlator().push_stats(point, stats);
+                feed.end(point);
             }
             if let (Some(_), Some(until)) = (self.heartbeats, delivered[end])
                 && rng.chance(300)
@@ -189,20 +172,33 @@ impl Live {
     }
 }
 
+fn live_point(end: usize) -> CapturePoint {
+    CapturePoint {
+        id: id(end),
+        role: if end == 0 { Role::Client } else { Role::Server },
+        host: format!("host{end}"),
+        kind: CaptureKind::Live { all_interfaces: true },
+        interfaces: Vec::new(),
+        link_type: "EN10MB".to_owned(),
+        vouched: false,
+    }
+}
+
 /// What of a finding must not depend on clocks.
-fn gist(finding: &Finding) -> (Code, Severity, Confidence, u64, u64, Vec<Option<u64>>) {
+type Gist = (Code, Severity, Confidence, u64, u64, Vec<Option<u64>>);
+
+fn gist(finding: &Finding) -> Gist {
     let packets = finding.evidence.iter().map(|evidence| evidence.packet).collect();
     (finding.code, finding.severity, finding.confidence, finding.count, finding.connection_count, packets)
 }
 
-fn gists(report: &Report) -> Vec<(Code, Severity, Confidence, u64, u64, Vec<Option<u64>>)> {
+fn gists(report: &Report) -> Vec<Gist> {
     report.findings.iter().filter(|finding| finding.code != Code::ClockStep).map(gist).collect()
 }
 
 fn steps(report: &Report) -> Vec<(i64, i64)> {
-    let steps = report.findings.iter().filter_map(|finding| match finding.details {
-        Details::ClockStep { at, step_ns } => Some((at.0, step_ns)),
-        _ => None,
+    let steps = report.findings.iter().filter_map(|finding| {
+        if let Details::ClockStep { at, step_ns } = finding.details { Some((at.0, step_ns)) } else { None }
     });
     steps.collect()
 }

@@ -3,8 +3,8 @@
 use super::draft::{Draft, Place};
 use super::packets::are_apart;
 use super::totals::{Completeness, Counts};
+use crate::findings::Odds;
 use crate::findings::view::path_of;
-use crate::findings::{Odds, wording};
 use crate::stats;
 use correlate_proto::report::{Code, Confidence, Details, Finding, Severity};
 
@@ -56,6 +56,6 @@ pub(super) fn ack_loss(place: &Place<'_>, completeness: &Completeness) -> Option
         sentence,
         details: Details::AckLoss { sent, lost, ratio: acks.ratio(), ci95: [low, high] },
         absent: Some("none of them"),
-        alternatives: vec![wording::HOST_EDGE.to_owned()],
+        alternatives: vec![place.host_edge(&place.totals.losing_acks)],
     }))
 }

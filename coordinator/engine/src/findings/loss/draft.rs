@@ -1,7 +1,7 @@
 //! Findings about one direction of a path, as far as they are alike.
 
 use super::totals::{Cases, EVENTS, PathTotals};
-use crate::findings::{describe_segment, wording};
+use crate::findings::{describe_segment, host_edge, wording};
 use crate::session::Session;
 use correlate_proto::Direction;
 use correlate_proto::report::{
@@ -67,6 +67,11 @@ impl<'a> Place<'a> {
     pub(super) fn share(&self, cases: &Cases) -> String {
         let all = wording::count(self.totals.connections, "connection", "connections");
         format!("in {} of {all}", cases.count)
+    }
+
+    /// What else than the path can have dropped what `cases` lack, with what the hosts' counters say of it.
+    pub(super) fn host_edge(&self, cases: &Cases) -> String {
+        host_edge::alternative(self.session, self.ends(), cases.first_at.zip(cases.last_at))
     }
 
     /// The finding of `draft`.

@@ -2,8 +2,8 @@
 
 use super::draft::{Draft, Place};
 use super::totals::{Cases, Completeness, Counts};
+use crate::findings::Odds;
 use crate::findings::view::path_of;
-use crate::findings::{Odds, wording};
 use crate::stats;
 use correlate_proto::report::{Code, Confidence, Details, Finding, LossCause, PathReport, Severity};
 
@@ -102,7 +102,7 @@ pub(super) fn packet_loss(place: &Place<'_>) -> Option<Finding> {
         sentence,
         details: details(place, counts),
         absent: Some("none of them"),
-        alternatives: vec![wording::HOST_EDGE.to_owned()],
+        alternatives: vec![place.host_edge(cases)],
     }))
 }
 
@@ -158,7 +158,7 @@ pub(super) fn asymmetric_loss(
         sentence,
         details: details(place, counts),
         absent: Some("none of them"),
-        alternatives: vec![wording::HOST_EDGE.to_owned()],
+        alternatives: vec![place.host_edge(cases)],
     }))
 }
 
