@@ -6,7 +6,7 @@
 use crate::clock::PairClock;
 use crate::connection::Connection;
 use crate::delay::Measured;
-use crate::findings::{Symptom, judge, shared_size_limit, size_limit};
+use crate::findings::{Symptom, judge, legs, shared_size_limit, size_limit};
 use crate::flow::{Flow, Unseen};
 use crate::point::Window;
 use crate::report::{Outcome, describe_connection};
@@ -193,6 +193,7 @@ impl Session {
             self.connections[index] = taken;
         }
         self.learn_shared_size_limits();
+        self.proxied = legs(self);
         let mut left: Vec<u32> = (0u32..).take(self.connections.len()).collect();
         left.retain(|&index| self.connections[index as usize].is_some());
         left.sort_by_key(|&index| {
@@ -237,6 +238,7 @@ impl Session {
             symptoms.iter().filter(|s| s.confidence > Confidence::Unconfirmed).map(|s| s.severity).max();
         let outcome = match worst {
             Some(Severity::Warning | Severity::Error) => Outcome::Problem,
+            _ if symptoms.iter().any(|symptom| symptom.code == Code::Proxied) => Outcome::Proxied,
             _ if !connection.is_paired() => Outcome::Unpaired,
             _ => Outcome::Healthy,
         };
@@ -366,6 +368,12 @@ impl Session {
             .all(|&point| matches!(self.points[point].info.kind, correlate_proto::CaptureKind::Live { .. }));
         let vouched = [a, b].iter().all(|&point| self.points[point].info.vouched);
         aligned || live || vouched
+    }
+
+    /// Whether the offset of two points' clocks is bounded on both sides by packets that both saw.
+    pub(crate) fn clock_is_bounded(&self, a: usize, b: usize) -> bool {
+        let (up, down) = if self.points[a].position < self.points[b].position { (a, b) } else { (b, a) };
+        self.clock(up, down).is_some_and(|clock| clock.summary().bound().is_some())
     }
 
     /// Whether some finding rests on the silence of the captures at `position`.

@@ -256,12 +256,26 @@ fn log_handshake(flow: &Flow, src_half: usize, segment: &Segment, at: PacketRef,
     } else if segment.flags.is_syn_ack() {
         log.syn_ack.push(at);
         log.last_syn_ack = Some(at);
+    } else if is_challenge(flow, src_half, segment, log) {
+        log.challenge.get_or_insert(at);
     } else if log.ack.is_none() && flow.opener == Some(src_half) && segment.flags.has(TcpFlags::ACK) {
         let answers = flow.halves[1 - src_half].isn.is_none_or(|isn| segment.ack.since(isn) > 0);
         if answers {
             log.ack = Some(at);
         }
     }
+}
+
+/// No data runs ahead of a SYN further than this: an acknowledgement beyond it is none of the connection.
+const LARGEST_FIRST_WINDOW: i32 = 1 << 20;
+
+/// Whether `segment` answers a SYN with a plain ACK of an old connection's numbers.
+fn is_challenge(flow: &Flow, src_half: usize, segment: &Segment, log: &HandshakeLog) -> bool {
+    let answers = flow.opener == Some(1 - src_half) && log.syn.count() > 0 && log.syn_ack.count() == 0;
+    let plain =
+        segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) && segment.seq_len() == 0;
+    let Some(isn) = flow.halves[1 - src_half].isn else { return false };
+    answers && plain && !(0..=LARGEST_FIRST_WINDOW).contains(&segment.ack.since(isn))
 }
 
 fn describe_reset(

@@ -4,7 +4,7 @@ use crate::Config;
 use crate::clock::{ClockInput, PairClock};
 use crate::connection::Connection;
 use crate::fate::{FateRecord, Pending};
-use crate::findings::{PathTotals, SizeLimit, Symptoms};
+use crate::findings::{PathTotals, SizeLimit, Symptom, Symptoms};
 use crate::flow::{Flow, FlowMap, FlowPair};
 use crate::fold::{Ended, News};
 use crate::pairing::{Rivals, SynIndex};
@@ -58,6 +58,8 @@ pub(crate) struct Session {
     pub(crate) orphans: BTreeSet<(usize, Orphan)>,
     /// By direction: the smallest size that is proven to vanish on the path, and the largest that passes.
     pub(crate) size_limits: [Option<SizeLimit>; 2],
+    /// Connections that a proxy joins, by number, known at the end.
+    pub(crate) proxied: BTreeMap<u64, Symptom>,
     /// Addresses of servers that a device translates.
     pub(crate) translated: BTreeSet<IpAddr>,
     /// Connections seen so far.
@@ -102,6 +104,7 @@ impl Session {
             news: News::default(),
             orphans: BTreeSet::new(),
             size_limits: [None; 2],
+            proxied: BTreeMap::new(),
             translated: BTreeSet::new(),
             opened: 0,
             numbered: 0,

@@ -12,6 +12,9 @@ pub(crate) struct HandshakeLog {
     pub(crate) offers: Offers,
     /// First packet of the opener that acknowledges the SYN-ACK.
     pub(crate) ack: Option<PacketRef>,
+    /// First plain ACK with which the called host answered a SYN instead of a SYN-ACK, of numbers of another
+    /// connection.
+    pub(crate) challenge: Option<PacketRef>,
     /// Last SYN.
     pub(crate) last_syn: Option<PacketRef>,
     /// Last SYN-ACK.

@@ -15,9 +15,10 @@ mod loss;
 mod mtu;
 mod odds;
 mod precedence;
+mod proxied;
 mod resets;
-mod slow;
 mod rewriting;
+mod slow;
 mod symptom;
 mod translation;
 mod unpaired;
@@ -31,6 +32,7 @@ pub(crate) use gather::Symptoms;
 pub(crate) use loss::{PathTotals, loss_findings};
 pub(crate) use mtu::{SizeLimit, shared_size_limit, size_limit};
 use odds::Odds;
+pub(crate) use proxied::legs;
 pub(crate) use symptom::{Explained, Symptom};
 use symptom::{Sighting, Told};
 pub(crate) use view::View;
@@ -52,6 +54,7 @@ pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> 
     window::check(&view, &mut symptoms);
     slow::check(&view, &mut symptoms);
     rewriting::check(&view, &mut symptoms);
+    symptoms.extend(session.proxied.get(&connection.number).cloned());
     unpaired::check(&view, &mut symptoms);
     let symptoms = precedence::resolve(symptoms);
     if is_one_view(connection) {

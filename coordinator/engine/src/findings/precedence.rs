@@ -24,6 +24,10 @@ const EXPLAINS: &[(Code, Code)] = &[
     (Code::SynAckLost, Code::ResetByClient),
     (Code::SynAckLost, Code::ResetByServer),
     (Code::SynAckLost, Code::RstLost),
+    // The client resets the old connection that the server told it of.
+    (Code::ChallengeAck, Code::ResetByClient),
+    (Code::ChallengeAck, Code::AcceptQueueFull),
+    (Code::Proxied, Code::UnpairedConnection),
     (Code::ConnectionRefused, Code::ResetByServer),
     (Code::ConnectionRefused, Code::ResetByClient),
 ];

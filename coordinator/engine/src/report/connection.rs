@@ -14,6 +14,8 @@ use std::net::{IpAddr, Ipv4Addr};
 pub(crate) enum Outcome {
     Healthy,
     Problem,
+    /// One of two that a proxy joins: its own end shows it whole.
+    Proxied,
     Unpaired,
 }
 
@@ -23,6 +25,7 @@ impl Outcome {
         match self {
             Self::Healthy => "healthy",
             Self::Problem => "problem",
+            Self::Proxied => "proxied",
             Self::Unpaired => "unpaired",
         }
     }

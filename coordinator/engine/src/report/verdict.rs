@@ -76,7 +76,7 @@ fn why_inconclusive(session: &Session, findings: &[Finding]) -> Option<String> {
         return Some(format!("{} is suspected, and the captures are too weak to confirm it", suspected.code));
     }
     let totals = &session.ended.totals;
-    if totals.by_outcome.get("healthy").copied().unwrap_or(0) == 0 {
+    if ["healthy", "proxied"].iter().all(|outcome| !totals.by_outcome.contains_key(*outcome)) {
         return Some(no_common_connection(session));
     }
     let ambiguous: u64 = session.paths.values().map(|path| path.ambiguous).sum();

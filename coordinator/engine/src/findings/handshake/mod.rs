@@ -1,6 +1,7 @@
 //! Handshakes that failed: the grid of what was sent at one end and seen at the other (ALGORITHMS §5.1).
 
 mod answer;
+mod odd_answer;
 mod queue;
 mod refusal;
 mod silence;
@@ -53,6 +54,8 @@ pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
         handshake.syn_ack_lost(),
         handshake.syn_ack_ignored(),
         handshake.ack_lost().or_else(|| handshake.ack_dropped()),
+        handshake.challenged(),
+        handshake.answered_too_early(),
     ];
     symptoms.extend(found.into_iter().flatten());
 }
