@@ -114,7 +114,9 @@ fn above_shortest(delays: impl Iterator<Item = ((i64, Direction), i64)>) -> Wait
         let own = || waits.iter().filter(|((_, other), _)| *other == direction);
         let shortest = own().flat_map(|(_, delays)| delays).min().copied().unwrap_or(0);
         for (_, delays) in waits.iter_mut().filter(|((_, other), _)| *other == direction) {
-            delays.iter_mut().for_each(|delay| *delay -= shortest);
+            for delay in delays.iter_mut() {
+                *delay -= shortest;
+            }
             delays.sort_unstable();
         }
     }

@@ -107,7 +107,9 @@ mod tests {
     fn few_packets_are_all_kept_to_64_ns() {
         let mut samples = Samples::default();
         let stamps: Vec<(i64, i64)> = (0..60).map(|k| (k * 1_000_003, 5_000 + k * 1_000_777)).collect();
-        stamps.iter().for_each(|&(sent, received)| samples.take(sent, received));
+        for &(sent, received) in &stamps {
+            samples.take(sent, received);
+        }
         let kept: Vec<(i64, i64)> = samples.kept().collect();
         assert_eq!(kept.len(), 60);
         for (one, other) in kept.iter().zip(&stamps) {
