@@ -9,8 +9,9 @@ use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Severity
 /// A window closed for less than this, or than two round trips, holds nothing up that a reader would notice.
 const LEAST_STALL_NS: i64 = 200_000_000;
 
-/// A sender whose update was lost waits for its next probe; less than this, or than two round trips, harmed nobody.
-const LEAST_WAIT_NS: i64 = 100_000_000;
+/// A sender whose update was lost waits for its next probe. One that heard goes on within a round trip; less than this,
+/// or than two round trips, cost nothing.
+const LEAST_WAIT_NS: i64 = 10_000_000;
 
 /// How long beyond two round trips a sender with data takes to go on once it has heard of the window.
 const REACTION_NS: i64 = 100_000_000;

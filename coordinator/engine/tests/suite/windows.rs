@@ -146,7 +146,7 @@ fn a_reader_that_is_slow_and_a_path_that_loses_are_told_apart_in_one_stall() {
 #[test]
 fn an_update_lost_when_nothing_was_left_to_send_harms_nobody() {
     Stalled { closed: 100 * MS, lost: true, more: false, probes: &[], ..PLAIN }.judge().accuses_nobody();
-    Stalled { closed: 100 * MS, lost: true, probes: &[130 * MS], ..PLAIN }.judge().accuses_nobody();
+    Stalled { closed: 100 * MS, lost: true, probes: &[101 * MS], ..PLAIN }.judge().accuses_nobody();
 }
 
 #[test]
