@@ -12,7 +12,11 @@ use correlate_tests::scoreboard::{
     score::never_told,
     table,
 };
+#[cfg(target_os = "linux")]
+use serde_json::Value;
 use std::process::ExitCode;
+#[cfg(target_os = "linux")]
+use std::{error::Error, path::Path};
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
@@ -32,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 #[cfg(target_os = "linux")]
-fn scoreboard() -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn scoreboard() -> Result<ExitCode, Box<dyn Error>> {
     let Some(options) = Options::read(std::env::args().skip(1))? else {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
@@ -42,6 +46,9 @@ fn scoreboard() -> Result<ExitCode, Box<dyn std::error::Error>> {
             println!("{:32} {}", scenario.name, scenario.title);
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(path) = &options.figures {
+        return compare(&read_json(path)?, &options);
     }
     // While this process has one thread.
     enter_user_namespace()?;
@@ -61,11 +68,22 @@ fn scoreboard() -> Result<ExitCode, Box<dyn std::error::Error>> {
     if !played.wrong.failures().is_empty() {
         return Ok(ExitCode::from(2));
     }
+    compare(&figures, &options)
+}
+
+/// Tells in what the figures are worse than the baseline, if there is one.
+#[cfg(target_os = "linux")]
+fn compare(figures: &Value, options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let Some(path) = &options.baseline else { return Ok(ExitCode::SUCCESS) };
-    let before = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-    let worse = baseline::worse(&figures, &before)?;
+    let worse = baseline::worse(figures, &read_json(path)?)?;
     for what in &worse {
         eprintln!("worse: {what}");
     }
     Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(target_os = "linux")]
+fn read_json(path: &Path) -> Result<Value, Box<dyn Error>> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(serde_json::from_str(&text)?)
 }

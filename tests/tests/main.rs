@@ -15,8 +15,8 @@ mod suite {
     mod bad_use;
     mod catalogue;
     mod clock;
-    mod delay;
     mod counters;
+    mod delay;
     mod expecting;
     mod hostile;
     mod invariance;

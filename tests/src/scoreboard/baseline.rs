@@ -1,15 +1,34 @@
 //! Whether figures are worse than those of another time.
 
+use super::condition::Quality;
 use super::figures::SCHEMA;
 use serde_json::Value;
 
-/// What may vary from run to run without being worse: the lab's packets depend on the machine's timing. Counts may
-/// exceed the baseline's by this many standard deviations of a count of that size; a count that is zero in the
-/// baseline has to stay zero where it is of findings.
-const DEVIATIONS: f64 = 3.0;
+/// How much figures vary without being worse: the lab's packets depend on the machine's timing, and with records missing
+/// on which were drawn. Each is a share of what there is to be found.
+#[derive(Debug, Clone, Copy)]
+struct Slack {
+    /// Of connections that a finding concerns, those of which it is not told.
+    missed: f64,
+    /// False findings, whatever there is: connections.
+    accused: f64,
+    /// Of packets of a class, those of which something wrong is said or nothing.
+    packets: f64,
+}
 
-/// Wrong words about packets that are allowed where the baseline has none, per 10,000 packets that there are.
-const STRAY_PER_10_000: f64 = 5.0;
+impl Slack {
+    const fn of(quality: Quality) -> Self {
+        match quality {
+            Quality::Clean => Self { missed: 0.0, accused: 0.0, packets: 0.0005 },
+            Quality::HalfPercent => Self { missed: 0.02, accused: 0.0, packets: 0.002 },
+            Quality::TwoPercent => Self { missed: 0.05, accused: 0.0, packets: 0.005 },
+            Quality::TenPercent => Self { missed: 0.15, accused: 4.0, packets: 0.01 },
+        }
+    }
+}
+
+/// Counts vary by their root; three of those are a change.
+const DEVIATIONS: f64 = 3.0;
 
 /// What is worse in `now` than in `before`, in sentences; an error if they cannot be compared.
 pub fn worse(now: &Value, before: &Value) -> Result<Vec<String>, String> {
@@ -23,30 +42,12 @@ pub fn worse(now: &Value, before: &Value) -> Result<Vec<String>, String> {
         ));
     }
     let mut worse = Vec::new();
-    for (quality, now) in now["qualities"].as_object().into_iter().flatten() {
-        let before = &before["qualities"][quality];
-        let mut say = |what: String| worse.push(format!("{quality}: {what}"));
-        for name in ["false_proven", "needlessly_inconclusive"] {
-            exceeds(name, &now[name], &before[name]).into_iter().for_each(&mut say);
-        }
-        for (severity, now) in now["findings"].as_object().into_iter().flatten() {
-            for (code, now) in now.as_object().into_iter().flatten() {
-                let before = &before["findings"][severity][code];
-                for name in ["false_positives", "false_negatives"] {
-                    let name_of = format!("{severity} {code}: {name}");
-                    exceeds(&name_of, &now[name], &before[name]).into_iter().for_each(&mut say);
-                }
-            }
-        }
-        for (class, now) in now["packets"].as_object().into_iter().flatten() {
-            packets(class, now, &before["packets"][class]).into_iter().for_each(&mut say);
-        }
-        if now["clock"]["held"] != now["clock"]["seconds"] {
-            say(format!(
-                "clock: the bound holds in {} of {} seconds",
-                now["clock"]["held"], now["clock"]["seconds"]
-            ));
-        }
+    for (word, now) in now["qualities"].as_object().into_iter().flatten() {
+        let slack =
+            Slack::of(Quality::from_word(word).ok_or_else(|| format!("no quality is called {word}"))?);
+        let before = &before["qualities"][word];
+        let found = [whole(now, before, slack), findings(now, before, slack), packets(now, before, slack)];
+        worse.extend(found.into_iter().flatten().map(|what| format!("{word}: {what}")));
     }
     Ok(worse)
 }
@@ -55,25 +56,55 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0)
 }
 
-/// A count of findings, which are few.
-fn exceeds(name: &str, now: &Value, before: &Value) -> Option<String> {
-    let (now, before) = (number(now), number(before));
-    (now > before + DEVIATIONS.min(1.0) * before.sqrt()).then(|| format!("{name}: {now}, was {before}"))
+/// Says that a count is worse if it exceeds what it was by more than the slack and what a count of that size varies by.
+fn exceeds(name: &str, now: f64, before: f64, slack: f64) -> Option<String> {
+    (now > before + DEVIATIONS * before.sqrt() + slack).then(|| format!("{name}: {now}, was {before:.0}"))
+}
+
+/// How many there are to be found.
+fn truths(counts: &Value) -> f64 {
+    ["true_positives", "false_negatives", "open"].iter().map(|name| number(&counts[*name])).sum()
+}
+
+fn whole(now: &Value, before: &Value, slack: Slack) -> Vec<String> {
+    let count = |name| exceeds(name, number(&now[name]), number(&before[name]), slack.accused);
+    let mut worse: Vec<String> =
+        ["false_proven", "needlessly_inconclusive"].into_iter().filter_map(count).collect();
+    let clock = &now["clock"];
+    if clock["held"] != clock["seconds"] {
+        worse.push(format!("clock: the bound holds in {} of {} seconds", clock["held"], clock["seconds"]));
+    }
+    worse
+}
+
+fn findings(now: &Value, before: &Value, slack: Slack) -> Vec<String> {
+    let mut worse = Vec::new();
+    for (severity, codes) in now["findings"].as_object().into_iter().flatten() {
+        for (code, counts) in codes.as_object().into_iter().flatten() {
+            let before = &before["findings"][severity][code];
+            let of = |name: &str| {
+                (number(&counts[name]), number(&before[name]), format!("{severity} {code}: {name}"))
+            };
+            let (now, was, name) = of("false_positives");
+            worse.extend(exceeds(&name, now, was, slack.accused));
+            let (now, was, name) = of("false_negatives");
+            worse.extend(exceeds(&name, now, was, (slack.missed * truths(counts)).ceil()));
+        }
+    }
+    worse
 }
 
 /// Counts of packets, of which there are not as many each time.
-fn packets(class: &str, now: &Value, before: &Value) -> Vec<String> {
-    let all = |value: &Value| {
-        ["true_positives", "false_negatives", "open"].iter().map(|name| number(&value[*name])).sum::<f64>()
-    };
-    let (size, size_before) = (all(now), all(before));
-    let scale = if size_before > 0.0 { size / size_before } else { 1.0 };
+fn packets(now: &Value, before: &Value, slack: Slack) -> Vec<String> {
     let mut worse = Vec::new();
-    for name in ["false_positives", "false_negatives", "open"] {
-        let (count, before) = (number(&now[name]), number(&before[name]) * scale);
-        let allowed = before + DEVIATIONS * before.sqrt() + size * STRAY_PER_10_000 / 10_000.0;
-        if count > allowed.max(before) {
-            worse.push(format!("{class}: {name}: {count} of {size}, {before:.1} would be as before"));
+    for (class, counts) in now["packets"].as_object().into_iter().flatten() {
+        let before = &before["packets"][class];
+        let (size, size_before) = (truths(counts), truths(before));
+        let scale = if size_before > 0.0 { size / size_before } else { 1.0 };
+        for name in ["false_positives", "false_negatives", "open"] {
+            let (now, was) = (number(&counts[name]), number(&before[name]) * scale);
+            let name = format!("{class}, of {size}: {name}");
+            worse.extend(exceeds(&name, now, was, slack.packets * size));
         }
     }
     worse
@@ -122,8 +153,17 @@ mod tests {
         let before = figures(&json!({}), [900, 0, 100]);
         assert_eq!(worse(&figures(&json!({}), [1780, 0, 220]), &before), Ok(vec![]), "twice as many packets");
         let now = worse(&figures(&json!({}), [850, 0, 150]), &before).unwrap();
-        assert_eq!(now, ["2: lost: false_negatives: 150 of 1000, 100.0 would be as before"]);
-        assert_eq!(worse(&figures(&json!({}), [900, 3, 100]), &before).unwrap().len(), 1);
+        assert_eq!(now, ["2: lost, of 1000: false_negatives: 150, was 100"]);
+        assert_eq!(worse(&figures(&json!({}), [900, 5, 100]), &before), Ok(vec![]), "one in two hundred");
+        assert_eq!(worse(&figures(&json!({}), [900, 6, 100]), &before).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_clock_must_hold_whatever_it_did_before() {
+        let before = figures(&json!({}), [900, 0, 0]);
+        let mut now = before.clone();
+        now["qualities"]["2"]["clock"]["held"] = json!(4);
+        assert_eq!(worse(&now, &now).unwrap(), ["2: clock: the bound holds in 4 of 5 seconds"]);
     }
 
     #[test]

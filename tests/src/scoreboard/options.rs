@@ -32,6 +32,7 @@ What comes of it:
   --wrong PATH        writes what is wrong, worst first, each with the command that shows it again
   --json PATH         writes all figures
   --baseline PATH     fails if a figure is worse than in this file, which --json has written for the same selection
+  --figures PATH      plays nothing: takes these figures, which --json has written, to compare with the baseline
   --keep DIR          keeps the recordings; what is there already is not run again, but judged again
   --jobs N            so many runs at once (default: 2)
 
@@ -74,6 +75,8 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// With what to compare them.
     pub baseline: Option<PathBuf>,
+    /// Figures to be compared in place of new ones.
+    pub figures: Option<PathBuf>,
     /// Where recordings are kept.
     pub keep: Option<PathBuf>,
     /// Runs at once.
@@ -93,6 +96,7 @@ impl Default for Options {
             wrong: None,
             json: None,
             baseline: None,
+            figures: None,
             keep: None,
             jobs: 2,
         }
@@ -165,6 +169,7 @@ impl Options {
             "--wrong" => self.wrong = Some(value.into()),
             "--json" => self.json = Some(value.into()),
             "--baseline" => self.baseline = Some(value.into()),
+            "--figures" => self.figures = Some(value.into()),
             "--keep" => self.keep = Some(value.into()),
             "--jobs" => self.jobs = value.parse().ok().filter(|jobs| *jobs > 0).ok_or_else(wrong)?,
             _ => return Err(format!("there is no option {name}; see --help")),
