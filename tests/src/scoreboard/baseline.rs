@@ -160,8 +160,7 @@ mod tests {
 
     #[test]
     fn a_clock_must_hold_whatever_it_did_before() {
-        let before = figures(&json!({}), [900, 0, 0]);
-        let mut now = before.clone();
+        let mut now = figures(&json!({}), [900, 0, 0]);
         now["qualities"]["2"]["clock"]["held"] = json!(4);
         assert_eq!(worse(&now, &now).unwrap(), ["2: clock: the bound holds in 4 of 5 seconds"]);
     }

@@ -3,7 +3,7 @@
 use super::condition::Quality;
 use super::recording::Recording;
 use super::severity::severity_of;
-use correlate_lab::Entry;
+use correlate_lab::{Done, Entry};
 use correlate_proto::report::Severity;
 use correlate_proto::{Direction, FourTuple};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,22 @@ impl<'a> Truth<'a> {
     pub fn name(&self, tuple: FourTuple) -> FourTuple {
         let alias = if self.all.contains(&tuple) { None } else { self.aliases.get(&tuple) };
         alias.copied().unwrap_or(tuple)
+    }
+
+    /// Connections of which something of the kind that a code tells of happened in a direction; `None` for codes that
+    /// tell of nothing that the ledger shows by direction.
+    pub fn happened(&self, code: &str, direction: Direction) -> Option<BTreeSet<FourTuple>> {
+        let done = match code {
+            "packet-loss" | "asymmetric-loss" | "ack-loss" | "outage" | "one-way-blackhole"
+            | "path-mtu-blackhole" | "syn-lost" | "syn-ack-lost" | "handshake-ack-lost" | "rst-lost" => {
+                Done::Drop
+            }
+            "duplication" => Done::Duplicate,
+            _ => return None,
+        };
+        let entries = self.recording.ledger().iter();
+        let found = entries.filter(|entry| entry.done == done && entry.direction == direction);
+        Some(found.map(|entry| entry.connection).collect())
     }
 
     /// What is due to be said under a code.

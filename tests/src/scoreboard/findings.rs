@@ -6,8 +6,8 @@ use super::recording::Recording;
 use super::score::{Counts, Score};
 use super::severity::severity_of;
 use super::told::{Told, names};
-use correlate_proto::FourTuple;
 use correlate_proto::report::{Code, Report, Severity, Status};
+use correlate_proto::{Direction, FourTuple};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Connections named for one wrong finding.
@@ -40,7 +40,10 @@ pub fn compare(
     let mut wrong = Vec::new();
     for code in Code::ALL.iter().copied() {
         let told = Told::of(report, code, &names);
-        let held = hold(&truth.due(code.name()), told.as_ref(), truth.all.len(), open);
+        let mut held = hold(&truth.due(code.name()), told.as_ref(), truth.all.len(), open);
+        if let Some(told) = &told {
+            held.turn(&misdirected(told, |direction| truth.happened(code.name(), direction)));
+        }
         let confirmed = told.as_ref().filter(|told| told.is_confirmed);
         let severity = confirmed.map_or_else(|| severity_of(code.name()), |told| told.severity);
         score.count_finding(code.name(), severity, held.counts);
@@ -69,6 +72,29 @@ struct Held {
     counts: Counts,
     false_ones: Vec<FourTuple>,
     missed: Vec<FourTuple>,
+}
+
+impl Held {
+    /// Counts connections as told falsely after all.
+    fn turn(&mut self, wrong: &BTreeSet<FourTuple>) {
+        let known: BTreeSet<FourTuple> = self.false_ones.iter().copied().collect();
+        let more: Vec<FourTuple> = wrong.difference(&known).copied().collect();
+        let count = number(more.len()).min(self.counts.true_positive);
+        self.counts.true_positive -= count;
+        self.counts.false_positive += count;
+        self.false_ones.extend(more.into_iter().take(usize::try_from(count).unwrap_or(0)));
+    }
+}
+
+/// Connections of which something is told in a direction in which nothing of the kind happened.
+fn misdirected(
+    told: &Told,
+    happened: impl Fn(Direction) -> Option<BTreeSet<FourTuple>>,
+) -> BTreeSet<FourTuple> {
+    let wrong = |(direction, connections): (&Direction, &BTreeSet<FourTuple>)| {
+        happened(*direction).map(|happened| connections.difference(&happened).copied().collect::<Vec<_>>())
+    };
+    told.by_direction.iter().filter_map(wrong).flatten().collect()
 }
 
 /// Holds what is told under one code against what is due, of so many connections. What is missing is open if it is
@@ -170,6 +196,7 @@ mod tests {
             is_confirmed: !connections.is_empty(),
             connections,
             suspected,
+            by_direction: BTreeMap::new(),
             is_proven: false,
             severity: Severity::Error,
             sentences: String::new(),
@@ -213,6 +240,20 @@ mod tests {
         let alone = told(BTreeSet::new(), connections(&[3]));
         assert_eq!(counts(&Due::Never, Some(&alone), false), [0, 0, 1, 0, 0, 0]);
         assert_eq!(counts(&Due::Any, Some(&alone), false), [0, 0, 0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn the_right_connection_in_the_wrong_direction_is_false() {
+        let back = Direction::ServerToClient;
+        let mut both = told(connections(&[1, 2]), BTreeSet::new());
+        both.by_direction.insert(back, connections(&[1, 2]));
+        let happened =
+            |direction| Some(if direction == back { connections(&[1]) } else { connections(&[1, 2]) });
+        let mut held = hold(&Due::Of(connections(&[1, 2])), Some(&both), 10, false);
+        held.turn(&misdirected(&both, happened));
+        assert_eq!((held.counts.true_positive, held.counts.false_positive), (1, 1));
+        assert_eq!(held.false_ones.iter().copied().collect::<BTreeSet<_>>(), connections(&[2]));
+        assert!(misdirected(&both, |_| None).is_empty(), "nothing is known of directions");
     }
 
     #[test]

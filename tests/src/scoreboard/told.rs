@@ -1,7 +1,7 @@
 //! What a report tells of which connections.
 
 use correlate_proto::report::{Code, Confidence, EndpointReport, Finding, Report, Severity};
-use correlate_proto::{Endpoint, FourTuple};
+use correlate_proto::{Direction, Endpoint, FourTuple};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is told under one code.
@@ -11,6 +11,8 @@ pub struct Told {
     pub connections: BTreeSet<FourTuple>,
     /// Connections of which it is suspected only: an unconfirmed finding decides nothing.
     pub suspected: BTreeSet<FourTuple>,
+    /// Connections of which it is told for good, by the direction that it names.
+    pub by_direction: BTreeMap<Direction, BTreeSet<FourTuple>>,
     /// Whether it is told for good at all.
     pub is_confirmed: bool,
     /// Whether it is said to be proven.
@@ -33,7 +35,14 @@ impl Told {
                 .collect()
         };
         let connections = of(true);
+        let mut by_direction: BTreeMap<Direction, BTreeSet<FourTuple>> = BTreeMap::new();
+        for finding in findings.iter().filter(|finding| is_confirmed(finding)) {
+            let Some(direction) = finding.direction else { continue };
+            let named = finding.connections.iter().filter_map(|id| by_id.get(id).copied());
+            by_direction.entry(direction).or_default().extend(named);
+        }
         Some(Self {
+            by_direction,
             suspected: of(false).difference(&connections).copied().collect(),
             connections,
             is_confirmed: findings.iter().any(|finding| is_confirmed(finding)),
