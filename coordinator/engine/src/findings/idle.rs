@@ -7,11 +7,6 @@ use crate::flow::{Flow, Wake};
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location, Severity};
 
-/// A connection of which nothing after this long a silence arrives was forgotten, even where no other traffic shows
-/// that the path still carries: no path fails so often that it would begin just there. RFC 5382 §5 asks devices for
-/// more than two hours; those that forget early do so from half a minute on.
-const LONG_IDLE_NS: i64 = 30_000_000_000;
-
 /// A RST that a packet provokes comes within a round trip; with a device that is slow, or a path, within this.
 const PROVOKED_WITHIN_NS: i64 = 1_000_000_000;
 
@@ -27,13 +22,10 @@ pub(super) fn woken_by<'a>(sender: &'a Flow, run: &Run) -> Option<&'a Wake> {
 pub(super) fn vanished(view: &View<'_>, direction: Direction, run: &Run) -> Option<Symptom> {
     let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
     let wake = woken_by(sender, run)?;
-    let at_most = if path_still_carries(view, direction, wake.packet.at) {
-        Confidence::Strong
-    } else if wake.idle_ns >= LONG_IDLE_NS {
-        Confidence::Likely
-    } else {
+    // With nothing else on the path it may have died meanwhile, whatever the silence.
+    if !path_still_carries(view, direction, wake.packet.at) {
         return None;
-    };
+    }
     let expected = view.expected_at(&wake.packet, receiver.point);
     let evidence = vec![
         Sighting::of(wake.packet, EvidenceEvent::Sent, first_after(wake)),
@@ -44,7 +36,7 @@ pub(super) fn vanished(view: &View<'_>, direction: Direction, run: &Run) -> Opti
             format!("it, nor the {} that followed", wording::count(run.count - 1, "packet", "packets")),
         ),
     ];
-    let symptom = expired(at_most, wake, "and what came after never arrived")
+    let symptom = expired(Confidence::Strong, wake, "and what came after never arrived")
         .weighed(Odds::of_absence(view.point(receiver), run.count), view.session.opened)
         .in_direction(direction)
         .with_evidence(evidence)
