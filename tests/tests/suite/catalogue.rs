@@ -16,8 +16,7 @@ use std::time::Duration;
 const PENDING: [&str; 1] = ["outage"];
 
 /// Scenarios about which this version is wrong.
-const MISJUDGED: [&str; 0] =
-    [];
+const MISJUDGED: [&str; 0] = [];
 
 /// Whether this version knows every finding that the scenario is about.
 pub(super) fn is_within_reach(scenario: &Scenario) -> bool {
