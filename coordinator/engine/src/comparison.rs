@@ -9,6 +9,10 @@ use correlate_proto::{Direction, SeqNum};
 
 /// How far the two ends of a direction can be compared.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent things known of a direction, asked one by one"
+)]
 pub(crate) struct Comparison {
     /// It is known how they number its octets.
     numbered: bool,

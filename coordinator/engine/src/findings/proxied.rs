@@ -56,7 +56,9 @@ fn by_octets(session: &Session, position: usize) -> BTreeMap<[u64; 2], Vec<Leg<'
     for leg in legs {
         found.entry(leg.octets).or_default().push(leg);
     }
-    found.values_mut().for_each(|legs| legs.sort_by_key(|leg| leg.began));
+    for legs in found.values_mut() {
+        legs.sort_by_key(|leg| leg.began);
+    }
     found
 }
 

@@ -77,13 +77,12 @@ impl Session {
         let by_tuple = self.same_tuple(position, &pair, segment, src_half);
         let by_number = by_tuple.or_else(|| self.translated(position, segment, src_half));
         let known = by_number.or_else(|| self.rewritten(position, &pair, segment, offer.as_ref()?));
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let index = self.add_connection()?;
-                self.note_rivals(index, position, &pair);
-                index
-            }
+        let index = if let Some(index) = known {
+            index
+        } else {
+            let index = self.add_connection()?;
+            self.note_rivals(index, position, &pair);
+            index
         };
         match (known.and_then(|index| self.connections[index as usize].as_deref()), &offer) {
             (Some(connection), _) => self.syns.unmark(index, connection),
