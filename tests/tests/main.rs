@@ -9,6 +9,7 @@ mod support {
     pub(crate) mod recording;
     pub(crate) mod report;
     pub(crate) mod scratch;
+    pub(crate) mod skewed;
 }
 
 mod suite {
@@ -22,4 +23,5 @@ mod suite {
     mod invariance;
     mod ledger;
     mod seeds;
+    mod wall_clocks;
 }

@@ -201,19 +201,22 @@ impl SteadyClock {
     /// their capture.
     pub(crate) fn of_packet(&mut self, packet: u64, wall: i64) -> i64 {
         let not_before = self.latest.saturating_sub(DISORDER_NS).max(self.floor);
-        let placed = if self.tail == 0 || self.knots[self.tail].steady <= not_before {
+        let mut placed = if self.tail == 0 || self.knots[self.tail].steady <= not_before {
             self.on(self.tail, self.knots.len(), wall)
         } else {
             self.among_steps(wall, not_before)
         };
-        if placed.at <= self.now() {
-            self.latest = self.latest.max(placed.at);
+        // Every packet of a batch is older than the batch's last sample.
+        if placed.at > self.now() {
+            placed = Placed { at: self.now(), doubtful: true };
         }
         if placed.doubtful {
             self.doubts.push_back(packet);
             if self.doubts.len() > MAX_DOUBTS {
                 self.doubts.pop_front();
             }
+        } else {
+            self.latest = self.latest.max(placed.at);
         }
         placed.at
     }
@@ -311,7 +314,8 @@ impl SteadyClock {
                 let doubtful = found.is_some() || placed.doubtful || !sampled.contains(&placed.at);
                 found = Some(Placed { at: placed.at, doubtful });
             }
-            if start == 0 || self.since(start) < not_before {
+            // The stretch before ended at the latest where this one was seen to have begun.
+            if start == 0 || self.knots[start].steady < not_before {
                 break;
             }
             end = start;
