@@ -36,8 +36,8 @@ impl Link {
     pub(super) fn takes(&mut self, octets: usize, at_ns: i64, octets_per_ms: u32, limit: u32) -> Option<u64> {
         let rate = i64::from(octets_per_ms.max(1));
         let waits_ns = (self.free_ns - at_ns).max(0);
-        let backlog = waits_ns.saturating_mul(rate) / NS_PER_MS;
-        if backlog.saturating_add(signed(octets)) > i64::from(limit) {
+        let backlog = waits_ns.saturating_mul(rate);
+        if backlog.saturating_add(signed(octets) * NS_PER_MS) > i64::from(limit) * NS_PER_MS {
             return None;
         }
         let delay_ns = waits_ns + signed(octets) * NS_PER_MS / rate;
