@@ -41,7 +41,7 @@ impl Route {
 
     /// Makes a veth pair, both ends down.
     pub(crate) fn add_veth(&self, one: &End<'_>, two: &End<'_>) -> io::Result<()> {
-        let mut request = Message::new(libc::RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+        let mut request = request(libc::RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
         request.put(&link_header(0, 0));
         request.put_end(one);
         request.nest(libc::IFLA_LINKINFO, |info| {
@@ -58,7 +58,7 @@ impl Route {
 
     /// Makes a bridge, down.
     pub(crate) fn add_bridge(&self, end: &End<'_>) -> io::Result<()> {
-        let mut request = Message::new(libc::RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+        let mut request = request(libc::RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
         request.put(&link_header(0, 0));
         request.put_end(end);
         request.nest(libc::IFLA_LINKINFO, |info| info.attribute(libc::IFLA_INFO_KIND, b"bridge"));
@@ -67,7 +67,7 @@ impl Route {
 
     /// Makes a link a port of a bridge.
     pub(crate) fn enslave(&self, link: &str, bridge: &str) -> io::Result<()> {
-        let mut request = Message::new(libc::RTM_NEWLINK, 0);
+        let mut request = request(libc::RTM_NEWLINK, 0);
         request.put(&link_header(interface_index(link)?, 0));
         request.attribute(libc::IFLA_MASTER, &interface_index(bridge)?.to_ne_bytes());
         self.ask(request)
@@ -76,14 +76,14 @@ impl Route {
     /// Sets a link up.
     pub(crate) fn set_up(&self, link: &str) -> io::Result<()> {
         let up = u32::try_from(libc::IFF_UP).map_err(io::Error::other)?;
-        let mut request = Message::new(libc::RTM_NEWLINK, 0);
+        let mut request = request(libc::RTM_NEWLINK, 0);
         request.put(&link_header(interface_index(link)?, up));
         self.ask(request)
     }
 
     /// Adds an address, usable at once (no duplicate address detection).
     pub(crate) fn add_address(&self, link: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
-        let mut request = Message::new(libc::RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+        let mut request = request(libc::RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
         // struct ifaddrmsg: family, prefix length, flags, scope, index.
         request.put(&[family(address), prefix, 0, 0]);
         request.put(&interface_index(link)?.to_ne_bytes());
@@ -96,7 +96,7 @@ impl Route {
 
     /// Adds a permanent neighbour.
     pub(crate) fn add_neighbour(&self, link: &str, address: IpAddr, mac: Mac) -> io::Result<()> {
-        let mut request = Message::new(libc::RTM_NEWNEIGH, NLM_F_CREATE);
+        let mut request = request(libc::RTM_NEWNEIGH, NLM_F_CREATE);
         // struct ndmsg: family, padding, index, state, flags, type.
         request.put(&[family(address), 0, 0, 0]);
         request.put(&interface_index(link)?.to_ne_bytes());
@@ -109,7 +109,7 @@ impl Route {
 
     /// Adds a default route by way of `gateway`.
     pub(crate) fn add_default_route(&self, gateway: IpAddr) -> io::Result<()> {
-        let mut request = Message::new(libc::RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+        let mut request = request(libc::RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
         // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags.
         request.put(&[
             family(gateway),
@@ -129,38 +129,47 @@ impl Route {
     /// Sends a request and reads its acknowledgement.
     fn ask(&self, request: Message) -> io::Result<()> {
         self.0.send(&request.finish())?;
-        let mut answer = [0u8; 4096];
-        let len = io::Read::read(&mut &self.0, &mut answer)?;
-        // nlmsghdr is 16 octets; nlmsgerr follows with the negative error number, 0 for success.
-        let code = answer.get(16..20).filter(|_| len >= 20).and_then(|code| code.try_into().ok());
-        match code.map(i32::from_ne_bytes) {
-            Some(0) => Ok(()),
-            Some(code) => Err(io::Error::from_raw_os_error(-code)),
-            None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "short netlink answer")),
-        }
+        answer(&self.0)
+    }
+}
+
+/// Reads the answer to a request: its acknowledgement, or why it failed.
+pub(crate) fn answer(socket: &Socket) -> io::Result<()> {
+    let mut answer = [0u8; 4096];
+    let len = io::Read::read(&mut &*socket, &mut answer)?;
+    // nlmsghdr is 16 octets; nlmsgerr follows with the negative error number, 0 for success.
+    let code = answer.get(16..20).filter(|_| len >= 20).and_then(|code| code.try_into().ok());
+    match code.map(i32::from_ne_bytes) {
+        Some(0) => Ok(()),
+        Some(code) => Err(io::Error::from_raw_os_error(-code)),
+        None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "short netlink answer")),
     }
 }
 
 /// A netlink message under construction.
-struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 impl Message {
-    fn new(kind: u16, flags: u16) -> Self {
+    /// A request of this kind; whether it is acknowledged is up to `flags`.
+    pub(crate) fn new(kind: u16, flags: u16) -> Self {
         let mut bytes = vec![0; 16];
         bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
-        bytes[6..8].copy_from_slice(&(NLM_F_REQUEST | NLM_F_ACK | flags).to_ne_bytes());
+        bytes[6..8].copy_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
         Self(bytes)
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    /// Appends octets.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
+    /// Appends an attribute.
+    pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) {
         self.nest(kind, |inner| inner.put(value));
     }
 
-    fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
+    /// Appends an attribute that holds others.
+    pub(crate) fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
         let start = self.0.len();
         self.put(&[0; 4]);
         fill(self);
@@ -180,11 +189,17 @@ impl Message {
         }
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    /// The message as it is sent.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         let len = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         self.0[..4].copy_from_slice(&len.to_ne_bytes());
         self.0
     }
+}
+
+/// A request to the route socket, to be acknowledged.
+fn request(kind: u16, flags: u16) -> Message {
+    Message::new(kind, NLM_F_ACK | flags)
 }
 
 /// `struct ifinfomsg`: the link's index, and the flags to set.

@@ -3,6 +3,7 @@
 use super::clean::{EXCHANGE, background};
 use crate::condition::{Count, Match};
 use crate::expect::Expect;
+use crate::firewall::Refusal;
 use crate::rule::{Action, IcmpMessage, Rule};
 use crate::scenario::Scenario;
 use crate::traffic::{Caller, Flow, Listener, Pace, Side, Step, Traffic};
@@ -18,6 +19,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         syn_ack_ignored(),
         accept_queue_full(),
         connection_refused(),
+        connection_refused_by_firewall(),
+        connection_refused_icmp(),
         refused_in_path(),
         refused_in_path_icmp(),
     ]
@@ -127,6 +130,37 @@ fn connection_refused() -> Scenario {
             "rst-injected",
             "syn-lost",
         ]),
+    )
+}
+
+/// The server's own host refuses, in this way.
+fn refusing(name: &'static str, title: &'static str, says: &'static str, how: Refusal) -> Scenario {
+    Scenario::new(name, title, says, Traffic::new(vec![calls().listener(Listener::Refused(how))])).expecting(
+        Expect::problem(&["connection-refused"]).of(Truth::Port(5432), &["connection-refused"]).never(&[
+            "refused-in-path",
+            "rst-injected",
+            "syn-lost",
+            "syn-unanswered",
+        ]),
+    )
+}
+
+fn connection_refused_by_firewall() -> Scenario {
+    refusing(
+        "connection-refused-firewall",
+        "the server's own firewall answers that nothing listens",
+        "The path is fine. The application listens, but the firewall of its host answers each SYN with a reset: the \
+         stack's counters do not know of it, and yet it was the host.",
+        Refusal::Reset,
+    )
+}
+
+fn connection_refused_icmp() -> Scenario {
+    refusing(
+        "connection-refused-icmp",
+        "the server's own firewall tells by ICMP that the port is closed",
+        "The path is fine. The firewall of the server's host answers each SYN with an ICMP error.",
+        Refusal::Unreachable,
     )
 }
 

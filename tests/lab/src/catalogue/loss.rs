@@ -1,7 +1,7 @@
 //! Packets that are lost at random.
 
 use super::clean::MB;
-use crate::condition::Match;
+use crate::condition::{Count, Match};
 use crate::expect::Expect;
 use crate::rule::{Action, Rule};
 use crate::scenario::Scenario;
@@ -11,7 +11,19 @@ use crate::truth::Truth;
 
 /// The scenarios of this family.
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![one_way(), both(), bursty(), with_reorder_dup(), ipv6(), acks_only(), policer(), tail_drop()]
+    vec![
+        one_way(),
+        both(),
+        bursty(),
+        with_reorder_dup(),
+        ipv6(),
+        acks_only(),
+        policer(),
+        tail_drop(),
+        two_packets(),
+        heavy(),
+        lan(),
+    ]
 }
 
 /// Eight connections that carry so much in all: client to server, server to client.
@@ -109,6 +121,57 @@ fn ipv6() -> Scenario {
 fn downloads() -> Traffic {
     let script = [Step::Send(Side::Client, 300), Step::Send(Side::Server, 4 * MB)];
     Traffic::new(vec![Flow::new(8080, &script).times(3, Pace::Concurrent(200)).timeouts_ms(3_500, 9_000)])
+}
+
+fn two_packets() -> Scenario {
+    let at = |name, number| {
+        let when = Match::s2c().data().count(Count::Only(number)).over_everything();
+        Rule::new(name, when, Action::Drop)
+    };
+    Scenario::new(
+        "loss-two-packets",
+        "two packets of thousands are lost",
+        "The middle drops the 700th and the 2100th packet with data from the server, as any network may.",
+        bulk(50_000, 4 * MB),
+    )
+    .rules(vec![at("lose", 700), at("lose-another", 2_100)])
+    .expecting(
+        Expect::notable(&["packet-loss"])
+            .may(&["spurious-retransmission"])
+            .of(Truth::Rule("lose"), &["packet-loss"])
+            .of(Truth::Rule("lose-another"), &["packet-loss"])
+            .of(Truth::SentInVain, &["spurious-retransmission"])
+            .never(&["asymmetric-loss", "outage", "one-way-blackhole"]),
+    )
+}
+
+fn heavy() -> Scenario {
+    Scenario::new(
+        "loss-10pct-one-way",
+        "every tenth packet is lost on the way to the server",
+        "The middle drops a tenth of what the client sends. Retransmissions are lost too, and some of them again.",
+        bulk(3 * MB, 50_000),
+    )
+    .rules(vec![Rule::new("lose", Match::c2s(), Action::DropOneIn { packets: 10 })])
+    .expecting(losing(&["packet-loss", "asymmetric-loss"]).may(&[
+        "spurious-retransmission",
+        "ack-loss",
+        "handshake-ack-lost",
+    ]))
+}
+
+fn lan() -> Scenario {
+    Scenario::new(
+        "loss-lan-ipv6",
+        "packets are lost in a local network, over IPv6",
+        "The path takes 0.2 ms each way and drops 2 % of what the server sends. Retransmissions follow within a tick of \
+         the timestamps, and no identification tells them from their originals.",
+        bulk(50_000, 8 * MB),
+    )
+    .over(IpVersion::V6)
+    .delay_us(200)
+    .rules(vec![Rule::new("lose", Match::s2c(), Action::DropOneIn { packets: 50 })])
+    .expecting(losing(&["packet-loss", "asymmetric-loss"]).may(&["spurious-retransmission", "ack-loss"]))
 }
 
 fn policer() -> Scenario {

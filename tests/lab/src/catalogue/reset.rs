@@ -3,7 +3,7 @@
 use super::clean::{EXCHANGE, background};
 use crate::condition::{Count, Match};
 use crate::expect::Expect;
-use crate::rule::{Action, RstInjection, Rule, Toward, Trigger};
+use crate::rule::{Action, Rewrite, RstInjection, Rule, Toward, Trigger};
 use crate::scenario::Scenario;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;
@@ -18,9 +18,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         rst_injected(),
         rst_injected_client_only(),
         rst_injected_ttl(),
+        rst_injected_several(),
+        rst_injected_in_path(),
+        rst_injected_idle(),
         rst_lost(),
         reset_by_client(),
         reset_by_server(),
+        reset_after_reroute(),
         idle_expiry_silent(),
         idle_expiry_rst(),
     ]
@@ -85,6 +89,99 @@ fn rst_injected_ttl() -> Scenario {
     );
     scenario.plan.hops = 3;
     scenario
+}
+
+fn rst_injected_several() -> Scenario {
+    let at = |name, steps: u32, after_us| {
+        let toward = RstInjection::toward(Toward::Both);
+        let injection = RstInjection { seq_offset: steps * 1_460, after_us, ..toward };
+        Rule::new(name, Match::c2s().data().count(Count::Only(2)), Action::InjectRst(injection))
+    };
+    Scenario::new(
+        "rst-injected-several",
+        "a device sends several resets, to hit whatever the window is by then",
+        "While the server thinks, the middle sends three resets to each end in the other's name, the later ones one and \
+         two segments further, as filters do that only listen.",
+        Traffic::new(vec![Flow::new(8080, &thoughtful()).times(3, Pace::Concurrent(50))]),
+    )
+    .rules(vec![
+        at("inject-rst", 0, 20_000),
+        at("inject-rst-second", 1, 20_050),
+        at("inject-rst-third", 2, 20_100),
+    ])
+    .expecting(Expect::problem(&["rst-injected"]).of(Truth::Rule("inject-rst"), &["rst-injected"]).never(&[
+        "reset-by-client",
+        "reset-by-server",
+        "idle-expiry",
+    ]))
+}
+
+fn rst_injected_in_path() -> Scenario {
+    let injection = RstInjection { trigger: Trigger::Dropped, ..RstInjection::toward(Toward::Both) };
+    let second_request = Match::c2s().data().count(Count::Only(2));
+    Scenario::new(
+        "rst-injected-in-path",
+        "an inline device drops a request and resets both ends",
+        "The middle does not like the second request: it drops it, sends a reset to both ends in the other's name, and \
+         lets nothing of the connection pass any more, as intrusion prevention does.",
+        Traffic::new(vec![Flow::new(8080, &thoughtful()).times(2, Pace::Concurrent(50)), background(1)]),
+    )
+    .rules(vec![
+        Rule::new("block", second_request.clone().port(8080), Action::Mark),
+        Rule::new("inject-rst", second_request.port(8080), Action::InjectRst(injection)),
+        Rule::new("drop-blocked", Match::tcp().marked(), Action::Drop),
+    ])
+    .expecting(
+        Expect::problem(&["rst-injected"])
+            .may(&["packet-loss"])
+            .of(Truth::Rule("inject-rst"), &["rst-injected", "packet-loss"])
+            .never(&["reset-by-client", "reset-by-server", "idle-expiry"]),
+    )
+}
+
+fn rst_injected_idle() -> Scenario {
+    let note = [Step::Send(Side::Client, 10)];
+    let script = [EXCHANGE.as_slice(), &note, &[Step::Wait(Side::Client, 2_500)], &EXCHANGE].concat();
+    let injection = RstInjection { after_us: 1_500_000, ..RstInjection::toward(Toward::Both) };
+    Scenario::new(
+        "rst-injected-idle",
+        "a device resets connections because they are idle",
+        "After 1.5 s of silence the middle sends a reset to both ends, each in the other's name, though neither had said \
+         anything. Each end thinks that the other hung up.",
+        Traffic::new(vec![Flow::new(8080, &script).times(2, Pace::Concurrent(50)), background(3)]),
+    )
+    .rules(vec![Rule::new(
+        "inject-rst",
+        Match::c2s().data().port(8080).count(Count::Only(2)),
+        Action::InjectRst(injection),
+    )])
+    .expecting(Expect::problem(&["rst-injected"]).of(Truth::Rule("inject-rst"), &["rst-injected"]).never(&[
+        "reset-by-client",
+        "reset-by-server",
+        "idle-expiry",
+    ]))
+}
+
+fn reset_after_reroute() -> Scenario {
+    let wait = [Step::Wait(Side::Server, 50), Step::Reset(Side::Server)];
+    let script = [EXCHANGE.as_slice(), &wait].concat();
+    Scenario::new(
+        "reset-after-reroute",
+        "a real reset whose TTL is not that of the packets before it",
+        "The server's application hangs up with a reset, and just then the way from the server has become three hops \
+         longer. The reset's TTL is foreign, and it is the server's all the same.",
+        Traffic::new(vec![Flow::new(8080, &script).times(3, Pace::Sequential(50))]),
+    )
+    .rules(vec![Rule::new(
+        "longer-way",
+        Match::s2c().rst(),
+        Action::Rewrite(Rewrite::Age(3)),
+    )])
+    .expecting(
+        Expect::notable(&["reset-by-server"])
+            .of(Truth::ResetBy(Direction::ServerToClient), &["reset-by-server"])
+            .never(&["rst-injected", "rst-lost", "reset-by-client"]),
+    )
 }
 
 fn rst_lost() -> Scenario {

@@ -1,5 +1,7 @@
 //! What the hosts shall do, as data.
 
+use crate::firewall::Refusal;
+
 /// One of the two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -48,6 +50,8 @@ pub enum Listener {
     Closed,
     /// The host drops what arrives for it, behind the tap, as a local firewall does.
     Deaf,
+    /// The host's firewall turns away what arrives for it, behind the tap, and says so.
+    Refused(Refusal),
     /// The application never accepts, and the queue has room for one.
     NeverAccepts,
 }

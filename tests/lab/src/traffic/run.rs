@@ -1,10 +1,11 @@
 //! Running all flows of a scenario at once.
 
 use super::client::{Call, run_flow};
-use super::flow::Traffic;
+use super::flow::{Listener, Traffic};
 use super::report::{ClientReport, ServerReport, TrafficReport};
 use super::server::{Place, listen, serve};
 use crate::error::LabError;
+use crate::firewall::refuse;
 use crate::namespace::Namespace;
 use crate::topology::Host;
 use std::io::{self, PipeWriter};
@@ -48,6 +49,10 @@ fn open_servers(stage: &Stage<'_>, traffic: &Traffic) -> Result<(Vec<PipeWriter>
             let listener =
                 host.namespace.enter(|| listen(flow, *address))?.map_err(LabError::setup(what()))?;
             let Some(listener) = listener else { continue };
+            if let Listener::Refused(how) = flow.listener {
+                let refused = host.namespace.enter(|| refuse(flow.port, how))?;
+                refused.map_err(LabError::setup("set the server's firewall"))?;
+            }
             let (wake, stop) = io::pipe().map_err(LabError::setup("make a pipe"))?;
             let (flow, settle_ms, seed) = (flow.clone(), traffic.settle_ms, stage.seed);
             let place = Place { server, flow_index, settle_ms, seed };

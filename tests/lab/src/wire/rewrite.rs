@@ -1,6 +1,6 @@
 //! Changing what a TCP packet says, as devices on the path do.
 
-use super::edit::mend_checksums;
+use super::edit::{age, mend_checksums};
 use super::frame::Frame;
 use super::view::{ETHERNET_LEN, SACK, TIMESTAMPS, View, be32, find_option};
 use correlate_proto::{Direction, TcpFlags};
@@ -44,6 +44,8 @@ pub enum Rewrite {
     StripOption(u8),
     /// Sets the six bits of the DSCP (RFC 2474).
     Dscp(u8),
+    /// Takes this from the TTL or hop limit, but leaves at least 1.
+    Age(u8),
     /// Clears the two bits of ECN (RFC 3168 §5).
     BleachEcn,
     /// Turns over all bits of the first octet of the payload.
@@ -54,6 +56,9 @@ pub enum Rewrite {
 pub(crate) fn rewrite(frame: &mut Frame, direction: Direction, change: Rewrite) {
     let Some(view) = View::read(frame.ethernet()) else { return };
     let Some(tcp) = view.tcp().copied() else { return };
+    if let Rewrite::Age(hops) = change {
+        return age(frame, hops);
+    }
     let packet = &mut frame.ethernet_mut()[ETHERNET_LEN..];
     let (ip_header, segment) = packet.split_at_mut(view.ip.header_len);
     match change {
@@ -85,6 +90,7 @@ pub(crate) fn rewrite(frame: &mut Frame, direction: Direction, change: Rewrite) 
             }
         }
         Rewrite::Dscp(dscp) => set_traffic_class(ip_header, |class| (dscp << 2) | (class & 3)),
+        Rewrite::Age(_) => {}
         Rewrite::BleachEcn => set_traffic_class(ip_header, |class| class & !3),
         Rewrite::AlterPayload => {
             if let Some(first) = segment[tcp.header_len..].first_mut().filter(|_| tcp.payload_len > 0) {
