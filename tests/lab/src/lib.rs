@@ -3,6 +3,7 @@
 //! every decision. It needs neither root (see [`enter_user_namespace`]) nor any program.
 #![cfg(target_os = "linux")]
 
+mod address;
 mod catalogue;
 mod clock;
 mod condition;
@@ -28,6 +29,7 @@ mod traffic;
 mod truth;
 mod wire;
 
+pub use address::{IpVersion, MAX_SERVERS};
 pub use catalogue::{catalogue, find};
 pub use clock::{ClockError, Slew, Step as ClockStep};
 pub use condition::{Count, Kind, Match, Payload, Scope};
@@ -41,7 +43,7 @@ pub use plan::{Plan, Relay, Translation};
 pub use rule::{Action, IcmpMessage, Recut, Rewrite, RstInjection, Rule, SackBlocks, Toward, Trigger};
 pub use scenario::Scenario;
 pub use tap::{Omitted, TapInterface, TapOutcome, TapPlan};
-pub use topology::{Host, IpVersion, Layout, MAX_SERVERS, Offloads};
+pub use topology::{Host, Layout, Offloads};
 pub use traffic::{
     Caller, ClientReport, Flow, Listener, Pace, ServerReport, Side, Step, Traffic, TrafficReport,
 };

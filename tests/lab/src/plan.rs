@@ -1,7 +1,7 @@
 //! What the middlebox is told to do: an ordered list of rules, and the properties of the path.
 
+use crate::address::IpVersion;
 use crate::rule::Rule;
-use crate::topology::IpVersion;
 use std::net::IpAddr;
 
 /// The behaviour of the middlebox.

@@ -1,11 +1,11 @@
 //! A relay with real sockets: it accepts the client's connections in one namespace and makes its own to the server from
 //! another, and carries octets between them.
 
+use crate::address::IpVersion;
 use crate::error::LabError;
 use crate::namespace::Namespace;
 use crate::plan;
 use crate::sys::wait::{is_readable, readable};
-use crate::topology::IpVersion;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::BTreeSet;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};

@@ -1,10 +1,11 @@
 //! A scenario: everything about one situation of the catalogue, as data.
 
+use crate::address::IpVersion;
 use crate::expect::Expect;
 use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::tap::TapPlan;
-use crate::topology::{IpVersion, Layout, Offloads};
+use crate::topology::{Layout, Offloads};
 use crate::traffic::Traffic;
 
 /// A situation, how to make it, and what must be said about it.

@@ -1,11 +1,12 @@
 //! Nothing is wrong: whatever is accused here is accused falsely.
 
+use crate::address::IpVersion;
 use crate::condition::Match;
 use crate::expect::Expect;
 use crate::plan::Translation;
 use crate::rule::{Action, Rule};
 use crate::scenario::Scenario;
-use crate::topology::{IpVersion, Offloads};
+use crate::topology::Offloads;
 use crate::traffic::{Caller, Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;
 

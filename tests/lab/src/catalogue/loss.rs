@@ -1,11 +1,11 @@
 //! Packets that are lost at random.
 
 use super::clean::MB;
+use crate::address::IpVersion;
 use crate::condition::{Count, Match};
 use crate::expect::Expect;
 use crate::rule::{Action, Rule};
 use crate::scenario::Scenario;
-use crate::topology::IpVersion;
 use crate::traffic::{Flow, Pace, Side, Step, Traffic};
 use crate::truth::Truth;
 

@@ -2,8 +2,8 @@
 
 use super::bridge::{Bridge, signed};
 use super::packet::Packet;
+use crate::address::host_mac;
 use crate::rule::{IcmpMessage, RstInjection, Toward, Trigger};
-use crate::topology::host_mac;
 use crate::wire::forge::{Segment, icmp_error};
 use correlate_proto::{Direction, TcpFlags};
 

@@ -1,13 +1,14 @@
 //! Starting and stopping the middlebox.
 
 use super::bridge::Bridge;
+use crate::address::IpVersion;
 use crate::error::LabError;
 use crate::ledger::Entry;
 use crate::plan::Plan;
 use crate::sys::packet::{PacketSocket, Purpose};
 use crate::sys::ring::Slots;
 use crate::sys::wait::sharpen_timers;
-use crate::topology::{IpVersion, Topology};
+use crate::topology::Topology;
 use std::io::{self, PipeWriter};
 use std::sync::mpsc;
 use std::thread::JoinHandle;

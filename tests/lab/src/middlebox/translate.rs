@@ -1,7 +1,7 @@
 //! Network address translation, both ways.
 
+use crate::address::IpVersion;
 use crate::plan::Translation;
-use crate::topology::IpVersion;
 use correlate_proto::{Direction, Endpoint, FourTuple};
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -147,7 +147,7 @@ fn wrapping(number: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::IpVersion;
+    use crate::address::IpVersion;
     use crate::wire::forge::Segment;
     use correlate_proto::{Endpoint, FourTuple};
 

@@ -80,7 +80,7 @@ pub(crate) fn icmp_error(culprit: &[u8], message: IcmpMessage, from: IpAddr, to:
 
 fn packet(to: Mac, (src, dst): (IpAddr, IpAddr), (ttl, id): (u8, u16), protocol: u8, body: &[u8]) -> Frame {
     let mut bytes = to.to_vec();
-    bytes.extend_from_slice(&crate::topology::MIDDLE_MAC);
+    bytes.extend_from_slice(&crate::address::MIDDLE_MAC);
     let body_len = u16::try_from(body.len()).unwrap_or(u16::MAX);
     match (src, dst) {
         (IpAddr::V4(src), IpAddr::V4(dst)) => {

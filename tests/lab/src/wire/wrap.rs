@@ -2,7 +2,7 @@
 
 use super::checksum::Sum;
 use super::view::{ETHERNET_LEN, IpView};
-use crate::topology::IpVersion;
+use crate::address::IpVersion;
 
 /// What is around the packets in a capture. The tap's writer puts it there: on the link itself they are bare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
