@@ -281,7 +281,11 @@ impl Session {
                 let round_trip = self.clock(up.point, down.point).and_then(PairClock::min_rtt);
                 let round_trip = round_trip.map_or(0, correlate_proto::Span::as_ns);
                 let totals = self.paths.entry((up.point, down.point, direction)).or_default();
-                totals.add(connection, &hop.tallies[direction.index()], explained, round_trip);
+                let tally = &hop.tallies[direction.index()];
+                totals.add(connection, tally, explained, round_trip);
+                if let Some(course) = self.courses.get_mut(&(up.point, down.point)) {
+                    course[direction.index()].note_end(connection.number, tally.last_delivered_at);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::flow::{Flow, FlowPair};
 use crate::matching::{End, Kind, Novelty, Piece, cut, wire_segments};
 use crate::numbering::{align, check_sack, downstream_end, turn};
 use crate::point::Point;
-use crate::session::{Clocks, Session};
+use crate::session::{Clocks, Courses, Session};
 use crate::sink::{MatchSink, Special};
 use correlate_proto::{Direction, IcmpError, Record, Segment, TcpFlags};
 
@@ -99,7 +99,7 @@ impl Session {
         let direction = packet.direction;
         let fates = self.config.trace_fates.then_some(&mut self.fates);
         if align(connection, hop, direction) {
-            offer_again(connection, hop, &mut self.clocks, &self.points, fates);
+            offer_again(connection, hop, (&mut self.clocks, &mut self.courses), &self.points, fates);
         }
         let is_downstream = self.points[packet.point].position > hop;
         let end = if (direction == Direction::ClientToServer) == is_downstream {
@@ -121,8 +121,14 @@ impl Session {
         let acks = shifts[direction.reversed().index()].map_or(0, turn);
         let (start, novelty) = (packet.start + shift, packet.novelty.shifted(shift));
         let fates = self.config.trace_fates.then_some(&mut self.fates);
-        let (lane, tally, mut sink) =
-            MatchSink::of(connection, hop, direction, &mut self.clocks, &self.points, fates);
+        let (lane, tally, mut sink) = MatchSink::of(
+            connection,
+            hop,
+            direction,
+            (&mut self.clocks, &mut self.courses),
+            &self.points,
+            fates,
+        );
         let fin = i64::from(segment.flags.has(TcpFlags::FIN));
         sink.measure_up_to(start + i64::from(segment.seq_len()) - fin);
         let twins = &mut self.points[packet.point].twins;
@@ -173,13 +179,14 @@ impl Station {
 pub(crate) fn offer_again(
     connection: &mut Connection,
     hop: usize,
-    clocks: &mut Clocks,
+    (clocks, courses): (&mut Clocks, &mut Courses),
     points: &[Point],
     mut fates: Option<&mut Vec<FateRecord>>,
 ) {
     for direction in Direction::BOTH {
         let fates = fates.as_deref_mut();
-        let (lane, tally, mut sink) = MatchSink::of(connection, hop, direction, clocks, points, fates);
+        let (lane, tally, mut sink) =
+            MatchSink::of(connection, hop, direction, (&mut *clocks, &mut *courses), points, fates);
         lane.offer_again(downstream_end(direction), |found| sink.take(&found, tally));
         let special = sink.special;
         follow_up(connection, hop, direction, &special);

@@ -8,6 +8,7 @@ mod comparison;
 pub mod config;
 mod connection;
 pub mod correlator;
+mod course;
 mod delay;
 pub mod fate;
 pub mod feed;

@@ -3,6 +3,7 @@
 use crate::Config;
 use crate::clock::{ClockInput, PairClock};
 use crate::connection::Connection;
+use crate::course::Course;
 use crate::fate::{FateRecord, Pending};
 use crate::findings::{PathTotals, SizeLimit, Symptom, Symptoms};
 use crate::flow::{Flow, FlowMap, FlowPair};
@@ -17,6 +18,9 @@ use std::net::IpAddr;
 /// How many connections are held at once. Beyond it packets of new ones are counted and left out, and the report
 /// says so. 100,000 with both ends' state are about 250 MB; healthy closed ones make room within seconds.
 pub(crate) const MAX_CONNECTIONS: usize = 100_000;
+
+/// The course of both directions, by upstream and downstream capture point.
+pub(crate) type Courses = BTreeMap<(usize, usize), [Course; 2]>;
 
 /// Clocks by upstream and downstream capture point.
 pub(crate) type Clocks = BTreeMap<(usize, usize), PairClock>;
@@ -52,6 +56,7 @@ pub(crate) struct Session {
     pub(crate) symptoms: Symptoms,
     /// By upstream and downstream capture point and direction.
     pub(crate) paths: BTreeMap<(usize, usize, Direction), PathTotals>,
+    pub(crate) courses: Courses,
     pub(crate) news: News,
     /// SYNs that only one end's capture shows, by position, four-tuple and timestamp: one that a device changed
     /// beyond recognition may be the one that the other end misses.
@@ -101,6 +106,7 @@ impl Session {
             ended: Ended::default(),
             symptoms: Symptoms::default(),
             paths: BTreeMap::new(),
+            courses: BTreeMap::new(),
             news: News::default(),
             orphans: BTreeSet::new(),
             size_limits: [None; 2],

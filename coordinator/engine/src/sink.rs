@@ -2,12 +2,13 @@
 
 use crate::clock::{PairClock, Witness};
 use crate::connection::{Changes, Circumstances, Connection, Hop, Tally, Told};
+use crate::course::Course;
 use crate::delay::{Delays, Place};
 use crate::fate::{Fate, FateRecord};
 use crate::flow::{Flow, Half};
 use crate::matching::{Kind, Lane, Match, Piece};
 use crate::point::Point;
-use crate::session::{Clocks, clock_of};
+use crate::session::{Clocks, Courses, clock_of};
 use correlate_proto::{CapturePointId, Direction, Timestamp};
 
 /// What the two ends remember of octets that travelled more than once.
@@ -54,6 +55,7 @@ pub(crate) struct MatchSink<'a> {
     /// Added to the sender's offsets these give those of the lane.
     sender_shift: i64,
     copies: Option<Copies<'a>>,
+    course: Option<&'a mut Course>,
     direction: Direction,
     /// The upstream and the downstream capture point.
     points: [usize; 2],
@@ -76,7 +78,7 @@ impl<'a> MatchSink<'a> {
         connection: &'a mut Connection,
         hop: usize,
         direction: Direction,
-        clocks: &'a mut Clocks,
+        (clocks, courses): (&'a mut Clocks, &'a mut Courses),
         points: &[Point],
         fates: Option<&'a mut Vec<FateRecord>>,
     ) -> (&'a mut Lane, &'a mut Tally, Self) {
@@ -93,6 +95,7 @@ impl<'a> MatchSink<'a> {
             place: None,
             sender_shift: if direction == Direction::ServerToClient { offset } else { 0 },
             copies: both.map(|(up, down)| Copies::new(up, down, direction, offset)),
+            course: ends.map(|[up, down]| &mut courses.entry((up, down)).or_default()[place]),
             direction,
             points: ends.unwrap_or_default(),
             changes: &mut changes[place],
@@ -114,6 +117,9 @@ impl<'a> MatchSink<'a> {
         let circumstances = copies.map_or_else(Circumstances::default, |copies| copies.circumstances(found));
         let told = tally.deliver(&found.sent, &found.received, circumstances, self.traced.is_some());
         self.trace(found, told);
+        if let Some(course) = &mut self.course {
+            course.deliver(&found.sent, &found.received);
+        }
         if matches!(found.sent.kind, Kind::Rst | Kind::Syn | Kind::SynAck) {
             let (sent, received) = (found.sent.packet, found.received.packet);
             self.special.push(Special { kind: found.sent.kind, sent, received });

@@ -53,6 +53,20 @@ pub enum Details {
         /// Duplicated by delivered.
         ratio: f64,
     },
+    /// `outage`.
+    Outage {
+        /// Segments lost in all outages of the direction.
+        lost: u64,
+        /// How many there were.
+        outages: u64,
+        /// The longest, from its first loss to its last: it lasted at least so long.
+        longest_ms: i64,
+        /// The longest, from the last segment that had arrived before to the first that arrived after it: it lasted
+        /// at most so long.
+        at_most_ms: i64,
+        /// The other direction was out at the same time.
+        both_directions: bool,
+    },
     /// `spurious-retransmission`: why the sender repeated what had arrived.
     Spurious {
         /// Segments that were sent again in vain.

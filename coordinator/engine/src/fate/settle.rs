@@ -4,6 +4,7 @@ use super::due::Due;
 use super::ends::{Ends, WAIT_NS};
 use super::{Fate, FateRecord, Judged, Pending};
 use crate::connection::{Connection, SentState};
+use crate::course::Lost;
 use crate::matching::{Kind, Piece};
 use crate::session::Session;
 use correlate_proto::Direction;
@@ -49,6 +50,8 @@ struct Outcome {
     lost_acks: Vec<u64>,
     fates: Vec<FateRecord>,
     pending: Vec<Pending>,
+    /// Segments lost on the path.
+    lost: Vec<Lost>,
 }
 
 impl Session {
@@ -93,7 +96,7 @@ impl Session {
                 if let Some(outcome) = self.settle_direction(connection, hop, direction, horizon) {
                     apply_resets(connection, direction, &outcome.resets);
                     note_lost_updates(connection, hop, direction, &outcome.lost_acks);
-                    self.enter(outcome);
+                    self.enter(outcome, direction, connection.number);
                 }
             }
         }
@@ -134,7 +137,16 @@ impl Session {
         outcome
     }
 
-    fn enter(&mut self, outcome: Outcome) {
+    fn enter(&mut self, outcome: Outcome, direction: Direction, connection: u64) {
+        if !outcome.lost.is_empty() {
+            let [sender, receiver] = outcome.points;
+            let path = match direction {
+                Direction::ClientToServer => (sender, receiver),
+                Direction::ServerToClient => (receiver, sender),
+            };
+            let course = &mut self.courses.entry(path).or_default()[direction.index()];
+            outcome.lost.iter().for_each(|lost| course.lose(lost, connection));
+        }
         for (end, point) in outcome.points.into_iter().enumerate() {
             self.points[point].missed += outcome.proofs.fresh[end];
             self.points[point].identified += outcome.proofs.identified[end];
@@ -160,6 +172,7 @@ impl Outcome {
             lost_acks: Vec::new(),
             fates: Vec::new(),
             pending: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -169,6 +182,9 @@ impl Outcome {
         }
         if piece.kind == Kind::Ack && sent && judged.fate == Fate::Lost {
             self.lost_acks.push(piece.packet);
+        }
+        if judged.fate == Fate::Lost {
+            self.lost.push(Lost { piece: *piece, confirmed: judged.without.is_none() });
         }
         let Some(record) = record else { return };
         match judged.without {

@@ -41,6 +41,9 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         .filter(|run| run.count >= LEAST_LOST && run.last_at - run.first_at >= LEAST_SPAN_NS)?;
     tally.last_delivered_at?;
     let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
+    if view.session.was_out(view.connection, direction, &run) {
+        return None;
+    }
     if let Some(forgotten) = idle::vanished(view, direction, &run) {
         return Some(forgotten);
     }

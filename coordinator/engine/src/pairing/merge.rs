@@ -128,7 +128,7 @@ impl Session {
             }
         }
         let fates = self.config.trace_fates.then_some(&mut self.fates);
-        offer_again(connection, 0, &mut self.clocks, &self.points, fates);
+        offer_again(connection, 0, (&mut self.clocks, &mut self.courses), &self.points, fates);
     }
 }
 

@@ -16,6 +16,7 @@ mod octets;
 mod offload;
 mod once_wrong;
 mod order;
+mod outages;
 mod queues;
 mod resets;
 mod rng;

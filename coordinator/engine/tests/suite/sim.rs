@@ -6,6 +6,7 @@
 use super::rng::Rng;
 use core::num::NonZeroU16;
 use correlate_proto::{Direction, Heard, IcmpError, Record, Segment, TcpFlags, Timestamp};
+use std::collections::BTreeMap;
 
 pub(super) const US: i64 = 1_000;
 pub(super) const MS: i64 = 1_000_000;
@@ -66,7 +67,8 @@ pub(super) struct Sim {
     pub(super) offload: [Offload; 2],
     taps: [Vec<Record>; 2],
     sent: [u64; 2],
-    newest_arrival: [i64; 2],
+    /// By direction and ports: packets of one connection do not overtake each other unasked.
+    newest_arrival: BTreeMap<(usize, u16, u16), i64>,
     /// Packets that the path lost, by direction.
     pub(super) lost: [u64; 2],
     /// Packets that the path made two of, by direction.
@@ -87,7 +89,7 @@ impl Sim {
             offload: [Offload::None; 2],
             taps: [Vec::new(), Vec::new()],
             sent: [0; 2],
-            newest_arrival: [i64::MIN; 2],
+            newest_arrival: BTreeMap::new(),
             lost: [0; 2],
             twice: [0; 2],
         }
@@ -124,14 +126,16 @@ impl Sim {
         };
         let jitter = if self.jitter > 0 { self.rng.upto(self.jitter) } else { 0 };
         let earliest = at + self.delay[near] + jitter;
-        let arrival = if late > 0 { earliest + late } else { earliest.max(self.newest_arrival[near] + 1) };
+        let lane = (near, segment.tuple.src.port, segment.tuple.dst.port);
+        let newest = self.newest_arrival.entry(lane).or_insert(i64::MIN);
+        let arrival = if late > 0 { earliest + late } else { earliest.max(newest.saturating_add(1)) };
         if late == 0 {
-            self.newest_arrival[near] = arrival;
+            *newest = arrival;
         }
         self.arrive(direction, segment, arrival);
         if passage == Passage::Twice {
             self.twice[near] += 1;
-            self.newest_arrival[near] = arrival + 10 * US;
+            self.newest_arrival.insert(lane, arrival + 10 * US);
             self.arrive(direction, segment, arrival + 10 * US);
         }
         debug_assert!(far != near);

@@ -77,6 +77,21 @@ impl Cases {
         }
     }
 
+    /// These connections and packets, between these times.
+    pub(super) fn of(
+        connections: &[u64],
+        packets: impl Iterator<Item = Shown>,
+        (first, last): (i64, i64),
+    ) -> Self {
+        Self {
+            connections: connections.to_vec(),
+            count: u64::try_from(connections.len()).unwrap_or(u64::MAX),
+            shown: packets.map(|packet| (0, packet)).collect(),
+            first_at: Some(first),
+            last_at: Some(last),
+        }
+    }
+
     /// Packets that show it.
     pub(super) fn shown(&self) -> impl Iterator<Item = &Shown> {
         self.shown.iter().map(|(_, shown)| shown)
@@ -218,6 +233,13 @@ impl PathTotals {
         }
         if tally.spurious > 0 {
             self.repeating.add(number, of(Oddity::Spurious));
+        }
+    }
+
+    /// Takes out what a finding about the path explains: segments that are no pure ACKs, and pure ACKs.
+    pub(super) fn explain(&mut self, lost: [u64; 2]) {
+        for (explained, lost) in self.explained.iter_mut().zip(lost) {
+            *explained += lost;
         }
     }
 
