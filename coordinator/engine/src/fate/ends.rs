@@ -99,6 +99,16 @@ impl Session {
         }
     }
 
+    /// What `at` of `from`'s clock is on `to`'s clock, by the best estimate of the offset. Absent unless packets of both
+    /// directions were matched.
+    pub(crate) fn translate_by_estimate(&self, at: i64, from: usize, to: usize) -> Option<i64> {
+        let downstream = self.points[from].position < self.points[to].position;
+        let (up, down) = if downstream { (from, to) } else { (to, from) };
+        let at_up = if downstream { at } else { at.saturating_sub(self.points[down].reference_offset) };
+        let offset = self.clock(up, down)?.offset_at(Timestamp::from_ns(at_up)).estimate?.as_ns();
+        Some(if downstream { at.saturating_add(offset) } else { at.saturating_sub(offset) })
+    }
+
     /// How long beyond its expected arrival a packet between two points may be under way.
     pub(crate) fn slack(&self, a: usize, b: usize) -> i64 {
         let (up, down) = if self.points[a].position < self.points[b].position { (a, b) } else { (b, a) };

@@ -11,13 +11,19 @@ use crate::point::Window;
 /// A segment is overtaken when so many later ones arrived, and one of them was sent well after it.
 const OVERTAKEN_BY: u64 = 3;
 
-/// Why a segment is known to have arrived though the capture lacks it.
+/// A receiver acknowledges within this (RFC 9293 §3.8.6.3). What it acknowledges later, it got later: from a copy that
+/// neither capture has.
+const ACKNOWLEDGES_WITHIN_NS: i64 = 500_000_000;
+
+/// How a segment is known to have arrived though the capture lacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arrived {
-    /// The capture was found to lack it when its acknowledgement or its echo was taken in.
+    /// The capture was found to lack it when its acknowledgement was taken in.
     Known,
     /// It shows only now.
     FoundOut,
+    /// Its octets arrived, but hardly with this copy.
+    Doubtful,
 }
 
 impl Ends<'_> {
@@ -53,6 +59,10 @@ impl Ends<'_> {
             Kind::Ack => self.was_echoed(due, (place, piece)),
             Kind::Rst => None,
         };
+        if arrived == Some(Arrived::Doubtful) {
+            tally.ambiguous += u64::from(piece.wire);
+            return Judged::surely(Fate::Ambiguous);
+        }
         if let Some(arrived) = arrived {
             tally.miss_received(piece);
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
@@ -80,9 +90,15 @@ impl Ends<'_> {
     /// left before any copy that the capture does have, and no later copy explains better.
     fn octets_arrived(&self, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> Option<Arrived> {
         let (half, start, end) = self.at_receiver(piece);
+        let echoed = self.was_echoed(due, (place, piece)).is_some();
         for missed in half.unseen.overlapping(start, end) {
-            if self.is_last_before(missed.by, due, (place, piece), lane) {
-                return Some(if missed.counted { Arrived::Known } else { Arrived::FoundOut });
+            let in_time = missed.by <= self.arrival(piece).1.saturating_add(ACKNOWLEDGES_WITHIN_NS);
+            if echoed || self.is_last_before(missed.by, due, (place, piece), lane) {
+                return Some(match (in_time || echoed, missed.counted) {
+                    (true, true) => Arrived::Known,
+                    (true, false) => Arrived::FoundOut,
+                    (false, _) => Arrived::Doubtful,
+                });
             }
         }
         if half.unseen.lacks(start, end) {
@@ -114,8 +130,19 @@ impl Ends<'_> {
 
     /// Whether `piece` is the last copy of its octets that can have arrived by `by`, of the receiver's clock.
     fn is_last_before(&self, by: i64, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> bool {
-        let (_, sendable_until) = self.session.translate(by, self.receiver.point, self.sender.point);
+        let sendable_until = self.sendable_until(by);
         piece.at <= sendable_until && !due.has_later_copy(place, sendable_until, &lane.sent)
+    }
+
+    /// When what the receiver had at `by` was sent at the latest, by the sender's clock. By the estimate of the offset
+    /// every packet of either direction takes half the shortest round trip at least, however asymmetric the path is:
+    /// the estimate lies in the middle between the fastest of both. Half of that is left to its own error.
+    fn sendable_until(&self, by: i64) -> i64 {
+        let (receiver, sender) = (self.receiver.point, self.sender.point);
+        self.session.translate_by_estimate(by, receiver, sender).map_or_else(
+            || self.session.translate(by, receiver, sender).1,
+            |at| at.saturating_sub(self.round_trip / 4),
+        )
     }
 
     /// Whether the receiver echoed a timestamp that only this one can have brought.
