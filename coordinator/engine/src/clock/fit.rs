@@ -27,6 +27,8 @@ pub(super) struct Fit {
     pub(super) slope: f64,
     /// How far the data settle the slope: 0 not at all, 1 entirely.
     pub(super) settled: f64,
+    /// How far the slope may be off as the data scatter.
+    pub(super) slope_error: f64,
     /// No instantaneous rate within the window is outside.
     pub(super) rates: (f64, f64),
     /// The margin: minimum round trip, free of skew. Absent with one direction only.
@@ -50,6 +52,7 @@ struct Line {
     alpha: f64,
     slope: f64,
     settled: f64,
+    slope_error: f64,
     margin: f64,
     half: f64,
     scatter: f64,
@@ -78,6 +81,7 @@ pub(super) fn fit(window: &Window, t: i64, limits: &Limits, usual: f64) -> Optio
         lower: below.map(|hull| -hull.support(hull.best_slope(-to, -from))),
         slope: line.as_ref().map_or(usual, |line| line.slope),
         settled: line.as_ref().map_or(0.0, |line| line.settled),
+        slope_error: line.as_ref().map_or(limits.usual_skew, |line| line.slope_error),
         rates: ((from - limits.wander).max(-most), (to + limits.wander).min(most)),
         margin: line.as_ref().map(|line| line.margin),
         half: line.as_ref().map(|line| line.half),
@@ -108,6 +112,7 @@ pub(super) fn fallback(window: &Window, t: i64, limits: &Limits, usual: f64) -> 
         upper,
         slope: usual,
         settled: 0.0,
+        slope_error: limits.usual_skew,
         rates,
         margin: None,
         half: None,
@@ -209,33 +214,31 @@ fn line([forward, reverse]: [&[Pt]; 2], corners: &[Vec<Pt>; 2], limits: &Limits,
         typical / count(points.len())
     };
     let scatter = excess(forward, &above, steepest) + excess(reverse, &below, -steepest);
-    let settled = settled(forward, reverse, scatter, steepest, limits);
+    let error = slope_error(forward, reverse, scatter).filter(|_| steepest.abs() < limits.max_rate);
+    let settled = error.map_or(0.0, |error| settled(error, limits.usual_skew));
     let slope = usual + (steepest - usual) * settled;
     let (upper, lower) = (above.support(slope), -below.support(-slope));
     Some(Line {
         alpha: f64::midpoint(upper, lower),
         slope,
         settled,
+        slope_error: limits.usual_skew * (1.0 - settled).sqrt(),
         margin: margin_at_best,
         half: (upper - lower) / 2.0,
         scatter,
     })
 }
 
-/// Weight of the data's slope against the usual one, as in ridge regression: the slope's own error is about
-/// four times the scatter over the time in which both directions were seen.
-fn settled(forward: &[Pt], reverse: &[Pt], scatter: f64, steepest: f64, limits: &Limits) -> f64 {
-    let (Some(f0), Some(f1), Some(r0), Some(r1)) =
-        (forward.first(), forward.last(), reverse.first(), reverse.last())
-    else {
-        return 0.0;
-    };
+/// The slope's own error: about four times the scatter over the time in which both directions were seen. Absent if
+/// nothing holds the line at one end.
+fn slope_error(forward: &[Pt], reverse: &[Pt], scatter: f64) -> Option<f64> {
+    let (f0, f1, r0, r1) = (forward.first()?, forward.last()?, reverse.first()?, reverse.last()?);
     let shared = f1.x.min(r1.x) - f0.x.max(r0.x);
-    if shared <= 0.0 || steepest.abs() >= limits.max_rate {
-        return 0.0; // nothing holds the line at one end, or it tilts as far as it may
-    }
-    let error = 4.0 * scatter / shared;
-    let usual = limits.usual_skew;
+    (shared > 0.0).then(|| 4.0 * scatter / shared)
+}
+
+/// Weight of the data's slope with its error against the usual one, as in ridge regression.
+fn settled(error: f64, usual: f64) -> f64 {
     usual * usual / (usual * usual + error * error)
 }
 

@@ -14,6 +14,8 @@ const BUCKETS: i64 = 126;
 /// so little beyond it may: packets rarely are the fastest, and the old clock must not be measured with the new one's.
 const MOVED: f64 = 0.5;
 const SUSPECT: f64 = 1.0 / 16.0;
+/// So many times its error a slope is not off: a false step is worse than one that is told a few seconds later.
+const SURE: f64 = 4.0;
 /// Spans of one run that are remembered; a ring of 512 s has no use for more.
 const MAX_SPANS: usize = 64;
 
@@ -62,7 +64,7 @@ impl Run {
             lower: -flat.height(Lane::Reverse, *r),
         };
         let buckets: Vec<Bucket> = fastest.iter().map(bucket).collect();
-        let Some(shift) = envelope::shift(&buckets, self.least_step()) else { return };
+        let Some(shift) = envelope::shift(&buckets, self.least_step(&fastest, &flat)) else { return };
         // The step shows first in the direction whose bound it broke.
         let (lane, level) =
             if shift.by > 0.0 { (Lane::Reverse, -shift.lower) } else { (Lane::Forward, shift.upper) };
@@ -75,11 +77,15 @@ impl Run {
         }
     }
 
-    /// Smaller shifts, in nanoseconds, are no proof of a step: so much a rate that stays within the allowed wander
-    /// moves both envelopes by while the new level is gathered.
-    fn least_step(&self) -> f64 {
-        let gathered = SECOND * i64::try_from(envelope::SHORT + envelope::GUARD).unwrap_or(i64::MAX / SECOND);
-        self.limits.wander * real(gathered)
+    /// Smaller shifts, in nanoseconds, are no proof of a step: so much both envelopes move while the new level is
+    /// gathered, which takes long where packets are rare, if the rate wanders as it may and the line's slope is off.
+    fn least_step(&self, fastest: &[(Point, Point)], flat: &Flat) -> f64 {
+        let instant = |place: usize| fastest.get(place).map_or(0, |(f, r)| i64::midpoint(f.x, r.x));
+        let newest = instant(fastest.len().saturating_sub(1));
+        let old = fastest.len().saturating_sub(envelope::SHORT + envelope::GUARD + 1);
+        let middle = instant(old.saturating_sub(envelope::LONG.min(old) / 2));
+        let wandered = self.limits.wander * real(newest.saturating_sub(instant(old)));
+        wandered + SURE * flat.slope_error * real(newest.saturating_sub(middle))
     }
 
     /// The fastest packet each way of every second of the current span that has both.
@@ -100,7 +106,7 @@ impl Run {
         };
         let at = second.saturating_mul(SECOND);
         let fit = fit::fit(&window, at, &self.limits, self.carried)?;
-        Some(Flat { at, base: fit.base, slope: fit.slope })
+        Some(Flat { at, base: fit.base, slope: fit.slope, slope_error: fit.slope_error })
     }
 
     /// Measures the steps not earlier than a second by the packets of both sides. The oscillator did not change,
@@ -124,6 +130,7 @@ struct Flat {
     at: i64,
     base: i64,
     slope: f64,
+    slope_error: f64,
 }
 
 impl Flat {
