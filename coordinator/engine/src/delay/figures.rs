@@ -12,7 +12,11 @@ pub(crate) fn figures(
     clock: &PairClock,
     direction: Direction,
 ) -> (Option<OneWayDelay>, Option<Quantiles>) {
-    (one_way_delay(samples, clock, direction), queueing(samples, clock, direction))
+    let waits = samples.kept().map(|stamps| Some((queueing_of(clock, direction, stamps)?, stamps)));
+    let Some(mut waits) = waits.collect::<Option<Vec<_>>>() else { return (None, None) };
+    waits.sort_unstable();
+    let (Some((p50, _)), Some((p99, _))) = (rank(&waits, 50), rank(&waits, 99)) else { return (None, None) };
+    (one_way_delay(&waits, samples, clock, direction), Some(Quantiles { p50, p99 }))
 }
 
 /// How long the packet with these stamps at sender and receiver waited beyond the fastest ones around it.
@@ -28,25 +32,21 @@ pub(crate) fn queueing_of(
     })
 }
 
-fn queueing(samples: &Samples, clock: &PairClock, direction: Direction) -> Option<Quantiles> {
-    let waits = samples.kept().map(|stamps| queueing_of(clock, direction, stamps));
-    let mut waits: Vec<i64> = waits.collect::<Option<_>>()?;
-    waits.sort_unstable();
-    Some(Quantiles { p50: rank(&waits, 50)?, p99: rank(&waits, 99)? })
-}
-
-fn one_way_delay(samples: &Samples, clock: &PairClock, direction: Direction) -> Option<OneWayDelay> {
-    let delay = |stamps| delay_of(clock, direction, stamps);
-    let known: Vec<(i64, i64)> = samples.kept().map(delay).collect::<Option<_>>()?;
-    let (fastest, _) = delay(samples.fastest()?)?;
-    let mut delays: Vec<i64> = known.iter().map(|&(delay, _)| delay).collect();
-    delays.sort_unstable();
-    Some(OneWayDelay {
-        min: fastest.min(*delays.first()?),
-        p50: rank(&delays, 50)?,
-        p99: rank(&delays, 99)?,
-        uncertainty: known.iter().map(|&(_, uncertainty)| uncertainty).max()?,
-    })
+/// The delays of the packets at the median and the tail of `waits`, and of the fastest: the path's own part is the same
+/// for all. The uncertainty is the largest of the three.
+fn one_way_delay(
+    waits: &[(i64, (i64, i64))],
+    samples: &Samples,
+    clock: &PairClock,
+    direction: Direction,
+) -> Option<OneWayDelay> {
+    let of = |stamps| delay_of(clock, direction, stamps);
+    let (median, tail) = (of(rank(waits, 50)?.1)?, of(rank(waits, 99)?.1)?);
+    let fastest = of(samples.fastest()?)?;
+    let min = fastest.0.min(median.0).min(tail.0);
+    let p50 = median.0.min(tail.0);
+    let uncertainty = [fastest, median, tail].into_iter().map(|(_, uncertainty)| uncertainty).max()?;
+    Some(OneWayDelay { min, p50, p99: median.0.max(tail.0), uncertainty })
 }
 
 /// The delay as the estimated offset has it, and how far it may be off either way.
@@ -63,7 +63,7 @@ fn delay_of(clock: &PairClock, direction: Direction, (sent, received): (i64, i64
 }
 
 /// The percentile of sorted figures by nearest rank.
-fn rank(sorted: &[i64], percent: usize) -> Option<i64> {
+fn rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     sorted.get((sorted.len() * percent).div_ceil(100).checked_sub(1)?).copied()
 }
 
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_nearest_ranks() {
-        assert_eq!((rank(&[], 50), rank(&[7], 99)), (None, Some(7)));
+        assert_eq!((rank::<i64>(&[], 50), rank(&[7], 99)), (None, Some(7)));
         let hundred: Vec<i64> = (1..=100).collect();
         assert_eq!((rank(&hundred, 50), rank(&hundred, 99)), (Some(50), Some(99)));
     }

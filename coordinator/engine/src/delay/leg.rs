@@ -53,7 +53,7 @@ pub(crate) struct Way {
 }
 
 impl Leg {
-    pub(crate) const fn begin(fresh: Fresh) -> Self {
+    pub(crate) const fn begin(fresh: &Fresh) -> Self {
         Self {
             from: fresh.start,
             to: fresh.end,
@@ -66,7 +66,7 @@ impl Leg {
         }
     }
 
-    pub(crate) fn extend(&mut self, fresh: Fresh) {
+    pub(crate) fn extend(&mut self, fresh: &Fresh) {
         if fresh.first_at < self.began.at {
             self.parts.sending += self.began.at - fresh.first_at;
             self.began = Mark { at: fresh.first_at, packet: fresh.sent.packet };
@@ -103,9 +103,9 @@ mod tests {
 
     #[test]
     fn a_lost_last_segment_costs_its_recovery() {
-        let mut leg = Leg::begin(fresh(0, 100, 100, 5000));
-        leg.extend(fresh(10, 110, 110, 5010));
-        leg.extend(fresh(20, 120, 320, 5220));
+        let mut leg = Leg::begin(&fresh(0, 100, 100, 5000));
+        leg.extend(&fresh(10, 110, 110, 5010));
+        leg.extend(&fresh(20, 120, 320, 5220));
         let way = leg.way();
         assert_eq!(way.parts, Parts { sending: 20, recovery: 200, ..Parts::default() });
         assert_eq!((way.sent, way.received, leg.done.at), (320, 5220, 5220));
@@ -113,17 +113,17 @@ mod tests {
 
     #[test]
     fn a_lost_first_segment_began_when_it_was_first_sent() {
-        let mut leg = Leg::begin(fresh(10, 110, 110, 5010));
-        leg.extend(fresh(0, 100, 310, 5210));
+        let mut leg = Leg::begin(&fresh(10, 110, 110, 5010));
+        leg.extend(&fresh(0, 100, 310, 5210));
         assert_eq!((leg.began.at, leg.from, leg.to), (100, 0, 20));
         assert_eq!(leg.way().parts, Parts { sending: 10, recovery: 200, ..Parts::default() });
     }
 
     #[test]
     fn a_segment_that_was_recovered_early_costs_nothing() {
-        let mut leg = Leg::begin(fresh(0, 100, 100, 5000));
-        leg.extend(fresh(20, 400, 400, 5300));
-        leg.extend(fresh(10, 110, 210, 5110));
+        let mut leg = Leg::begin(&fresh(0, 100, 100, 5000));
+        leg.extend(&fresh(20, 400, 400, 5300));
+        leg.extend(&fresh(10, 110, 210, 5110));
         assert_eq!(leg.way().parts, Parts { sending: 300, ..Parts::default() });
     }
 
@@ -137,8 +137,8 @@ mod tests {
                 let mut next = fresh(place * 10, first_at, first_at + again, 70_000 + first_at + again + delay);
                 next.gap = Parts { window, pause, ..Parts::default() };
                 match &mut leg {
-                    Some(leg) => leg.extend(next),
-                    None => leg = Some(Leg::begin(next)),
+                    Some(leg) => leg.extend(&next),
+                    None => leg = Some(Leg::begin(&next)),
                 }
             }
             let leg = leg.unwrap();

@@ -99,7 +99,7 @@ impl Delays {
             received: Mark { at: found.received.at, packet: found.received.packet },
             gap: self.senders[direction.index()].take_until(start - place.sender_shift),
         };
-        turns.take(direction, fresh);
+        turns.take(direction, &fresh);
     }
 
     /// The exchanges, and the direction of the requests; `ends` are the offsets behind the last octets sent, as

@@ -47,7 +47,7 @@ impl Turns {
     }
 
     /// Takes in octets of `direction` that were matched.
-    pub(crate) fn take(&mut self, direction: Direction, fresh: Fresh) {
+    pub(crate) fn take(&mut self, direction: Direction, fresh: &Fresh) {
         let seen = &mut self.seen[direction.index()];
         if let Some(expected) = self.expected[direction.index()].filter(|_| seen.is_empty()) {
             seen.raise(expected);
@@ -58,7 +58,7 @@ impl Turns {
         if direction == self.asks { self.asked(fresh) } else { self.answered(fresh) }
     }
 
-    fn asked(&mut self, fresh: Fresh) {
+    fn asked(&mut self, fresh: &Fresh) {
         self.greeted = None;
         match (&mut self.request, &self.answer) {
             (Some(request), None) => request.extend(fresh),
@@ -73,7 +73,7 @@ impl Turns {
         }
     }
 
-    fn answered(&mut self, fresh: Fresh) {
+    fn answered(&mut self, fresh: &Fresh) {
         if let Some(answer) = &mut self.answer {
             answer.extend(fresh);
             return;
@@ -84,7 +84,7 @@ impl Turns {
         {
             let gap = Parts::default();
             let ack = Fresh { start, end: start, first_at: sent.at, sent, received, gap };
-            self.request = Some(Leg::begin(ack));
+            self.request = Some(Leg::begin(&ack));
         }
         self.overlaps |= self.request.is_some_and(|request| fresh.first_at < request.done.at);
         self.answer = Some(Leg::begin(fresh));
@@ -188,7 +188,7 @@ mod tests {
             let start = i64::try_from(number).unwrap() * 100;
             for (direction, under_way, then) in [(C2S, 5 * MS, 30 * MS), (S2C, 7 * MS, 40 * MS)] {
                 if skip != Some((number, direction)) {
-                    turns.take(direction, octets(direction, start, now, under_way));
+                    turns.take(direction, &octets(direction, start, now, under_way));
                 }
                 now += under_way + then;
             }
@@ -229,8 +229,8 @@ mod tests {
     fn requests_that_do_not_wait_for_answers_overlap() {
         let mut turns = new(None);
         for number in 0..6 {
-            turns.take(C2S, octets(C2S, number * 100, number * MS, 5 * MS));
-            turns.take(S2C, octets(S2C, number * 100, number * MS + 6 * MS, 7 * MS));
+            turns.take(C2S, &octets(C2S, number * 100, number * MS, 5 * MS));
+            turns.take(S2C, &octets(S2C, number * 100, number * MS + 6 * MS, 7 * MS));
         }
         let totals = turns.totals([Some(600), Some(600)]);
         assert!(totals.is_overlapping(), "{totals:?}");
@@ -240,9 +240,9 @@ mod tests {
     #[test]
     fn an_answer_before_the_end_of_the_request_overlaps() {
         let mut turns = new(None);
-        turns.take(C2S, octets(C2S, 0, 0, 5 * MS));
-        turns.take(C2S, octets(C2S, 100, MS, 5 * MS));
-        turns.take(S2C, octets(S2C, 0, 5 * MS + 1, 7 * MS));
+        turns.take(C2S, &octets(C2S, 0, 0, 5 * MS));
+        turns.take(C2S, &octets(C2S, 100, MS, 5 * MS));
+        turns.take(S2C, &octets(S2C, 0, 5 * MS + 1, 7 * MS));
         let totals = turns.totals([Some(200), Some(100)]);
         assert_eq!((totals.count, totals.overlapping), (0, 1));
     }
@@ -251,7 +251,7 @@ mod tests {
     fn the_handshake_is_the_request_to_a_greeting() {
         let ack = octets(C2S, 0, 0, 5 * MS);
         let mut turns = new(Some((ack.sent, ack.received)));
-        turns.take(S2C, octets(S2C, 0, 905 * MS, 7 * MS));
+        turns.take(S2C, &octets(S2C, 0, 905 * MS, 7 * MS));
         let totals = turns.totals([Some(0), Some(100)]);
         assert_eq!((totals.count, totals.think()), (1, [0, 900 * MS]));
         assert_eq!(totals.slow_answers.times, 1);

@@ -31,28 +31,40 @@ impl Connection {
         before: Before,
     ) {
         let payload = segment.payload_len;
-        if self.flows.len() != 2 || (self.delays.is_none() && payload == 0 && !self.is_paired()) {
+        if self.flows.len() != 2 {
             return;
         }
-        let mut delays = self.delays.take().unwrap_or_default();
-        if payload > 0 && !delays.follows_exchanges() && self.is_paired() {
-            delays.follow_exchanges(self.opening());
+        if self.delays.as_ref().is_none_or(|delays| payload > 0 && !delays.follows_exchanges()) {
+            self.begin_delays(payload);
         }
         let sends = position == self.sender_position(direction);
-        if let Some(flow) = &self.flows[position] {
-            let at = segment.at.as_ns();
-            if sends && payload > 0 {
-                let Before { highest, acked } = before;
-                let end = start + i64::from(payload);
-                let is_full = is_full(flow.half(direction));
-                delays.left(direction, Leaving { at, start, end, highest, acked, is_full });
-            } else if !sends && segment.flags.has(TcpFlags::ACK) {
-                let half = flow.half(direction.reversed());
-                let all_acked = half.highest_end.is_some_and(|end| half.acked >= Some(end));
-                delays.heard(direction.reversed(), at, all_acked, is_full(half));
+        let (Some(flow), Some(delays)) = (&self.flows[position], &mut self.delays) else { return };
+        let at = segment.at.as_ns();
+        if sends && payload > 0 {
+            let Before { highest, acked } = before;
+            let end = start + i64::from(payload);
+            let is_full = is_full(flow.half(direction));
+            delays.left(direction, Leaving { at, start, end, highest, acked, is_full });
+        } else if !sends && segment.flags.has(TcpFlags::ACK) {
+            let half = flow.half(direction.reversed());
+            let all_acked = half.highest_end.is_some_and(|end| half.acked >= Some(end));
+            delays.heard(direction.reversed(), at, all_acked, is_full(half));
+        }
+    }
+
+    /// Makes room for delays with the first payload or the second end, and follows exchanges once both are there.
+    #[cold]
+    fn begin_delays(&mut self, payload: u32) {
+        let is_paired = self.is_paired();
+        if self.delays.is_none() && (payload > 0 || is_paired) {
+            self.delays = Some(Box::default());
+        }
+        if payload > 0 && is_paired {
+            let opening = self.opening();
+            if let Some(delays) = self.delays.as_mut().filter(|delays| !delays.follows_exchanges()) {
+                delays.follow_exchanges(opening);
             }
         }
-        self.delays = Some(delays);
     }
 
     fn opening(&self) -> Opening {
