@@ -143,7 +143,10 @@ fn went_on(view: &View<'_>, reset: &RstSeen, direction: Direction, grace: i64) -
         return false;
     };
     let (_, latest) = view.translate(reset.packet.at, other, host);
-    host.half(direction).last.is_some_and(|last| last.at > latest.saturating_add(grace))
+    let last = host.half(direction).last;
+    last.is_some_and(|last| {
+        last.at > latest.saturating_add(grace) && !view.is_doubtful(&[last, reset.packet])
+    })
 }
 
 /// Whether packets sent after the RST still passed: then the device stands beside the path.

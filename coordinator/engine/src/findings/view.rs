@@ -35,6 +35,11 @@ impl<'a> View<'a> {
         self.session.translate(at, from.point, to.point)
     }
 
+    /// Whether one of `packets` has a time that is not certain: no order across the two ends may rest on it.
+    pub(crate) fn is_doubtful(&self, packets: &[PacketRef]) -> bool {
+        packets.iter().any(|packet| self.session.points[packet.point].is_doubtful(packet.packet))
+    }
+
     /// How long a packet between the two ends may be under way beyond what is expected.
     pub(crate) fn slack(&self, a: &Flow, b: &Flow) -> i64 {
         self.session.slack(a.point, b.point)

@@ -39,7 +39,7 @@ impl Handshake<'_> {
         let (_, latest) = self.view.translate(got.at, self.opener, responder);
         // The first SYN that the capture at the far end shows must be the first that arrived: else it began too late.
         let first = self.at_responder.syn.first().filter(|syn| syn.at <= sent.at)?;
-        if !aligned || latest >= first.at {
+        if !aligned || latest >= first.at || self.view.is_doubtful(&[got, sent, *first]) {
             return None;
         }
         let mut evidence = self.asked();
