@@ -1,7 +1,7 @@
 //! Where matches go: the tally of the direction, the clock of the two points, and the trace.
 
 use crate::clock::{PairClock, Witness};
-use crate::connection::{Changes, Circumstances, Connection, Hop, Tally, Told};
+use crate::connection::{Changes, Circumstances, Connection, Example, Hop, Oddity, Tally};
 use crate::course::Course;
 use crate::delay::{Delays, Place};
 use crate::fate::{Fate, FateRecord};
@@ -115,8 +115,12 @@ impl<'a> MatchSink<'a> {
     pub(crate) fn take(&mut self, found: &Match, tally: &mut Tally) {
         let copies = self.copies.as_ref().filter(|_| found.received.known);
         let circumstances = copies.map_or_else(Circumstances::default, |copies| copies.circumstances(found));
-        let told = tally.deliver(&found.sent, &found.received, circumstances, self.traced.is_some());
-        self.trace(found, told);
+        let (traced, direction) = (&mut self.traced, self.direction);
+        tally.deliver(&found.sent, &found.received, circumstances, |odd| {
+            if let Some(trace) = traced {
+                trace.note(odd, found, direction);
+            }
+        });
         if let Some(course) = &mut self.course {
             course.deliver(&found.sent, &found.received);
         }
@@ -149,17 +153,6 @@ impl<'a> MatchSink<'a> {
             }
         }
     }
-
-    fn trace(&mut self, found: &Match, told: Told) {
-        let Some(trace) = &mut self.traced else { return };
-        if told.late.count > 0 {
-            let late = Piece { packet: told.late.packet, ..found.received };
-            trace.fates.push(FateRecord::of(trace.receiver, &late, self.direction, Fate::Reordered));
-        }
-        if told.spurious {
-            trace.fates.push(FateRecord::of(trace.sender, &found.sent, self.direction, Fate::Spurious));
-        }
-    }
 }
 
 /// Where odd arrivals are written down, if they are asked for.
@@ -180,5 +173,18 @@ impl<'a> Trace<'a> {
             Direction::ClientToServer => Self { fates, sender: up, receiver: down },
             Direction::ServerToClient => Self { fates, sender: down, receiver: up },
         }
+    }
+
+    /// Writes down an odd arrival that `found` brought to light.
+    fn note(&mut self, odd: &Example, found: &Match, direction: Direction) {
+        let (point, packet, fate) = match (odd.oddity, odd.sent) {
+            (Oddity::Spurious, Some((packet, _))) => (self.sender, packet, Fate::Spurious),
+            (Oddity::Reordered | Oddity::Duplicated | Oddity::Spurious, _) => {
+                (self.receiver, odd.received.0, Fate::Reordered)
+            }
+        };
+        let own = packet == found.received.packet || packet == found.sent.packet;
+        let (wire, ip_id) = if own { (found.sent.wire, found.sent.ip_id) } else { (1, None) };
+        self.fates.push(FateRecord { point, packet, direction, len: odd.len, wire, ip_id, fate });
     }
 }

@@ -58,26 +58,7 @@ mod tests {
     use crate::matching::Kind;
 
     fn piece(start: i64, ip_id: u16, at: i64) -> Piece {
-        Piece {
-            start,
-            len: 100,
-            kind: Kind::Data,
-            repeats: false,
-            known: false,
-            at,
-            doubtful: false,
-            packet: 1,
-            serial: 1,
-            tsval: Some(7),
-            ip_id: Some(ip_id),
-            ack: 0,
-            mark: 0,
-            ip_len: 152,
-            wire: 1,
-            fragment: false,
-            tos: 0,
-            sum: None,
-        }
+        Piece { start, ip_id: Some(ip_id), ..Piece::sample(Kind::Data, at) }
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) use changes::{Altered, Changes, ClassChange};
 pub(crate) use log::{HandshakeLog, IcmpSeen, RstSeen, SentState};
 pub(crate) use offer::{Offer, Offers, Terms};
 pub(crate) use packet::{Few, PacketRef, Remembered};
-pub(crate) use tally::{Circumstances, Example, LostPiece, LostRange, Oddity, Run, Tally, Told, Vain};
+pub(crate) use tally::{Circumstances, Example, LostPiece, LostRange, Oddity, Run, Tally, Vain};
 
 use crate::delay::Delays;
 use crate::flow::Flow;

@@ -195,25 +195,7 @@ mod tests {
     const MS: i64 = 1_000_000;
 
     fn piece(at: i64, kind: Kind) -> Piece {
-        Piece {
-            start: 0,
-            len: 100,
-            kind,
-            repeats: false,
-            known: false,
-            at,
-            packet: 1,
-            serial: 1,
-            tsval: None,
-            ip_id: None,
-            signature: 0,
-            ip_len: 1500,
-            wire: 1,
-            fragment: false,
-            doubtful: false,
-            tos: 0,
-            sum: None,
-        }
+        Piece::sample(kind, at)
     }
 
     fn steady(silences: &mut Silences, from: i64, to: i64) {

@@ -208,3 +208,30 @@ fn mark(segment: &Segment) -> u32 {
     }
     mixture
 }
+
+#[cfg(test)]
+impl Piece {
+    /// A segment of a hundred octets for tests, captured at `at`.
+    pub(crate) fn sample(kind: Kind, at: i64) -> Self {
+        Self {
+            start: 0,
+            len: 100,
+            kind,
+            repeats: false,
+            known: false,
+            at,
+            doubtful: false,
+            packet: 1,
+            serial: 1,
+            tsval: Some(7),
+            ip_id: Some(5),
+            ack: 0,
+            mark: 0,
+            ip_len: 1500,
+            wire: 1,
+            fragment: false,
+            tos: 0,
+            sum: None,
+        }
+    }
+}

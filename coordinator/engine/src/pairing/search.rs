@@ -136,10 +136,12 @@ impl Session {
 
 /// Whether `segment`, the first packet of a flow, can belong to the connection that another point saw as `flow`.
 fn fits(flow: &Flow, segment: &Segment, src_half: usize) -> bool {
-    if let Some((half, isn)) = opening(segment, src_half)
-        && let Some(known) = flow.halves[half].isn
-    {
-        return known == isn;
+    if let Some((half, isn)) = opening(segment, src_half) {
+        // A SYN-ACK tells what the capture lacks of the SYN.
+        let told = flow.opening.filter(|(opener, _)| *opener == half).map(|(_, isn)| isn);
+        if let Some(known) = flow.halves[half].isn.or(told) {
+            return known == isn;
+        }
     }
     if segment.flags.is_syn() {
         // The other capture began in mid-connection: a SYN here opens a later one.

@@ -6,7 +6,7 @@ mod order;
 mod sizes;
 
 pub(crate) use losses::{LostPiece, LostRange, Run};
-pub(crate) use odd::{Circumstances, Example, Oddity, Told, Vain};
+pub(crate) use odd::{Circumstances, Example, Oddity, Vain};
 pub(crate) use sizes::SizeSeen;
 
 use crate::matching::{Kind, Piece};
@@ -75,19 +75,19 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a delivered piece. With `singly` each late arrival is named.
+    /// Counts a delivered piece. Every segment that turns out to be late or sent in vain goes to `odd`.
     pub(crate) fn deliver(
         &mut self,
         sent: &Piece,
         received: &Piece,
         circumstances: Circumstances,
-        singly: bool,
-    ) -> Told {
+        odd: impl FnMut(&Example),
+    ) {
         self.delivered += u64::from(sent.wire.max(received.wire));
         if sent.kind == Kind::Ack {
             self.delivered_acks += 1;
         }
-        let told = self.note_odd(sent, received, circumstances, singly);
+        self.note_odd(sent, received, circumstances, odd);
         if self.last_delivered_at.is_none_or(|at| at < sent.at) {
             self.last_delivered_at = Some(sent.at);
         }
@@ -97,7 +97,6 @@ impl Tally {
         if sent.kind != Kind::Rst {
             self.sizes.note(sent.ip_len, sent.at);
         }
-        told
     }
 
     /// The sender's capture lacks `piece`, which arrived.

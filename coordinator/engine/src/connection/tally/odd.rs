@@ -1,7 +1,7 @@
 //! Segments that arrived otherwise than once and in order.
 
 use super::Tally;
-use super::order::{Arrival, Late};
+use super::order::Arrival;
 use crate::matching::{Kind, Piece};
 
 /// How many retransmissions in vain are remembered with what led to them; further ones are counted without a cause.
@@ -53,47 +53,35 @@ pub(crate) struct Circumstances {
     pub(crate) tail: bool,
 }
 
-/// What of an arrival has to be told beside that it arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Told {
-    pub(crate) late: Late,
-    pub(crate) spurious: bool,
-}
-
 impl Tally {
-    /// Enters the place of a match in the order of its direction, and whether it brought anything.
+    /// Enters the place of a match in the order of its direction, and whether it brought anything. Every segment that
+    /// turns out to be odd goes to `each`.
     pub(super) fn note_odd(
         &mut self,
         sent: &Piece,
         received: &Piece,
         circumstances: Circumstances,
-        singly: bool,
-    ) -> Told {
-        let arrival = Arrival {
-            sent: sent.serial,
-            arrived: received.serial,
-            packet: received.packet,
-            octets: (sent.start, sent.end()),
-        };
-        let late = self.order.note(arrival, singly);
-        if late.count > 0 {
-            let own = late.packet == received.packet;
-            self.reordered += if own { u64::from(sent.wire) } else { late.count };
-            if own {
-                self.keep(Oddity::Reordered, Some(sent), received);
-            }
+        mut each: impl FnMut(&Example),
+    ) {
+        let examples = &mut self.examples;
+        let late = self.order.note(arrival(sent, received), |late| {
+            let example = Example::of_late(late);
+            each(&example);
+            keep(examples, example);
+        });
+        self.reordered += if late == 1 { u64::from(sent.wire) } else { late };
+        if received.kind == Kind::Rst || !received.repeats || !received.known {
+            return;
         }
-        let spurious = received.kind != Kind::Rst && received.repeats && received.known;
-        if spurious {
-            self.spurious += u64::from(sent.wire);
-            if self.vain.len() < MAX_VAIN {
-                let late = self.order.was_late(sent.start, sent.end());
-                let Circumstances { acknowledged_for, tail } = circumstances;
-                self.vain.push(Vain { acknowledged_for, late, tail });
-            }
-            self.keep(Oddity::Spurious, Some(sent), received);
+        self.spurious += u64::from(sent.wire);
+        if self.vain.len() < MAX_VAIN {
+            let late = self.order.was_late(sent.start, sent.end());
+            let Circumstances { acknowledged_for, tail } = circumstances;
+            self.vain.push(Vain { acknowledged_for, late, tail });
         }
-        Told { late, spurious }
+        let example = Example::of(Oddity::Spurious, Some(sent), received);
+        each(&example);
+        keep(&mut self.examples, example);
     }
 
     /// Counts a segment that arrived once more than it was sent. `certain` if no capture can be to blame for that.
@@ -104,18 +92,51 @@ impl Tally {
         } else {
             self.duplicated_or_missed += wire;
         }
-        self.keep(Oddity::Duplicated, None, received);
+        keep(&mut self.examples, Example::of(Oddity::Duplicated, None, received));
+    }
+}
+
+const fn arrival(sent: &Piece, received: &Piece) -> Arrival {
+    Arrival {
+        sent: sent.serial,
+        arrived: received.serial,
+        sent_as: (sent.packet, sent.at),
+        received_as: (received.packet, received.at),
+        octets: (sent.start, sent.end()),
+        ip_len: received.ip_len,
+    }
+}
+
+/// Keeps the first examples of each oddity in the order of arrival, whenever they are found.
+fn keep(examples: &mut Vec<Example>, example: Example) {
+    let order = |example: &Example| (example.oddity, example.received.0);
+    let place = examples.partition_point(|other| order(other) <= order(&example));
+    examples.insert(place, example);
+    let behind = examples.partition_point(|other| other.oddity <= example.oddity);
+    let before = examples.partition_point(|other| other.oddity < example.oddity);
+    if behind - before > MAX_EXAMPLES {
+        examples.remove(behind - 1);
+    }
+}
+
+impl Example {
+    fn of(oddity: Oddity, sent: Option<&Piece>, received: &Piece) -> Self {
+        Self {
+            oddity,
+            sent: sent.map(|sent| (sent.packet, sent.at)),
+            received: (received.packet, received.at),
+            len: received.len,
+            ip_len: received.ip_len,
+        }
     }
 
-    fn keep(&mut self, oddity: Oddity, sent: Option<&Piece>, received: &Piece) {
-        if self.examples.iter().filter(|example| example.oddity == oddity).count() < MAX_EXAMPLES {
-            self.examples.push(Example {
-                oddity,
-                sent: sent.map(|sent| (sent.packet, sent.at)),
-                received: (received.packet, received.at),
-                len: received.len,
-                ip_len: received.ip_len,
-            });
+    fn of_late(late: &Arrival) -> Self {
+        Self {
+            oddity: Oddity::Reordered,
+            sent: Some(late.sent_as),
+            received: late.received_as,
+            len: u32::try_from(late.octets.1 - late.octets.0).unwrap_or(0),
+            ip_len: late.ip_len,
         }
     }
 }
