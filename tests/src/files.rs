@@ -135,6 +135,7 @@ pub fn judge(mut captures: Vec<Capture>, feeding: Feeding) -> Analysis {
     clocks.look_back(&correlator);
     let (report, last) = correlator.finish_traced();
     fates.extend(last);
+    clocks.conclude(&report, &captures);
     Analysis { report, fates, clocks: clocks.seen }
 }
 
@@ -230,6 +231,19 @@ impl Clocks {
         while at <= self.asked {
             self.ask(correlator, at, false);
             at = at.saturating_add(SECOND_NS);
+        }
+    }
+
+    /// What the report says in the end.
+    fn conclude(&mut self, report: &Report, captures: &[Capture]) {
+        let Some(at) = captures[0].records.iter().map(Record::at).max() else { return };
+        for (downstream, clock) in (1..=self.others).zip(&report.clocks) {
+            let known = Alignment {
+                estimate: clock.offset_ns.map(Span),
+                lo: clock.bound_ns.map(|[lo, _]| Span(lo)),
+                hi: clock.bound_ns.map(|[_, hi]| Span(hi)),
+            };
+            self.seen.push(ClockSecond { downstream, at, known, live: false });
         }
     }
 

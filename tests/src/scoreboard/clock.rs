@@ -2,7 +2,7 @@
 
 use super::recording::Recording;
 use super::score::ClockScore;
-use super::sightings::true_time;
+use super::sightings::{Sightings, true_time};
 use crate::files::ClockSecond;
 
 /// A second in which the bound does not hold the truth.
@@ -18,7 +18,11 @@ pub struct WrongSecond {
 const UNTIL_KNOWN_NS: i64 = 8_000_000_000;
 
 /// Holds every second against the truth.
-pub fn compare(recording: &Recording, seconds: &[ClockSecond]) -> (ClockScore, Vec<WrongSecond>) {
+pub fn compare(
+    recording: &Recording,
+    sightings: &Sightings,
+    seconds: &[ClockSecond],
+) -> (ClockScore, Vec<WrongSecond>) {
     let (mut score, mut wrong) = (ClockScore::default(), Vec::new());
     for second in seconds.iter().filter(|second| !(second.live && is_after_step(recording, second))) {
         let truth_ns = truth(recording, second);
@@ -28,10 +32,10 @@ pub fn compare(recording: &Recording, seconds: &[ClockSecond]) -> (ClockScore, V
         score.seconds += 1;
         score.held += u64::from(holds);
         if let (Some(estimate), Some(lo), Some(hi)) = (known.estimate, known.lo, known.hi) {
-            let error_ns = estimate.as_ns().abs_diff(truth_ns);
-            score.estimated += 1;
-            score.worst_error_ns = score.worst_error_ns.max(error_ns);
-            score.error_ns += error_ns;
+            // Half of what one way is longer than the other no two captures can show.
+            let [there, back] = sightings.shortest_ns[second.downstream - 1];
+            let hidden_ns = there.abs_diff(back) / 2;
+            score.errors_ns.push(estimate.as_ns().abs_diff(truth_ns).saturating_sub(hidden_ns));
             score.uncertainty_ns += hi.as_ns().abs_diff(lo.as_ns()) / 2;
         }
         if !holds {

@@ -3,7 +3,7 @@
 use super::condition::Quality;
 use super::recording::Recording;
 use super::severity::severity_of;
-use correlate_lab::{Done, Entry};
+use correlate_lab::{Done, Entry, Leg};
 use correlate_proto::report::Severity;
 use correlate_proto::{Direction, FourTuple};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,8 @@ pub struct Truth<'a> {
     pub all: BTreeSet<FourTuple>,
     /// Connections as the servers name them.
     aliases: BTreeMap<FourTuple, FourTuple>,
+    /// Connections of a relay with the servers: they are the other half of one of the client's.
+    far: BTreeSet<FourTuple>,
 }
 
 impl<'a> Truth<'a> {
@@ -47,13 +49,18 @@ impl<'a> Truth<'a> {
             Direction::ServerToClient => (entry.came.reversed(), entry.connection),
         };
         let aliases = recording.ledger().iter().map(alias).collect();
-        Self { recording, quality, all: recording.outcome.connections(), aliases }
+        let far = recording.ledger().iter().filter(|entry| entry.leg == Leg::Far);
+        let far = far.map(|entry| entry.connection).collect();
+        Self { recording, quality, all: recording.outcome.connections(), aliases, far }
     }
 
-    /// A connection as the client names it.
-    pub fn name(&self, tuple: FourTuple) -> FourTuple {
+    /// A connection as the client names it; nothing for one that the client has no part in.
+    pub fn name(&self, tuple: FourTuple) -> Option<FourTuple> {
+        if self.far.contains(&tuple) {
+            return None;
+        }
         let alias = if self.all.contains(&tuple) { None } else { self.aliases.get(&tuple) };
-        alias.copied().unwrap_or(tuple)
+        Some(alias.copied().unwrap_or(tuple))
     }
 
     /// Connections of which something of the kind that a code tells of happened in a direction; `None` for codes that

@@ -29,6 +29,7 @@ fn selection(options: &Options) -> Value {
         "seeds": options.seeds,
         "kinds": options.kinds.iter().copied().map(kind).collect::<Vec<_>>(),
         "missing": options.qualities.iter().map(|quality| quality.word()).collect::<Vec<_>>(),
+        "vouched": options.vouch,
         "at": options.places.iter().map(|place| place.word()).collect::<Vec<_>>(),
     })
 }
@@ -46,7 +47,7 @@ fn one(score: &Score) -> Value {
     }
     let packets: Map<String, Value> =
         score.packets.iter().map(|(class, found)| (class.name().to_owned(), counts(*found))).collect();
-    let clock = score.clock;
+    let clock = &score.clock;
     json!({
         "judgements": score.judgements,
         "inconclusive": score.inconclusive,
@@ -57,10 +58,11 @@ fn one(score: &Score) -> Value {
         "clock": {
             "seconds": clock.seconds,
             "held": clock.held,
-            "estimated": clock.estimated,
-            "worst_error_ns": clock.worst_error_ns,
-            "mean_error_ns": clock.error_ns.checked_div(clock.estimated),
-            "mean_uncertainty_ns": clock.uncertainty_ns.checked_div(clock.estimated),
+            "estimated": clock.errors_ns.len(),
+            "median_error_ns": clock.percentile_ns(50),
+            "p99_error_ns": clock.percentile_ns(99),
+            "worst_error_ns": clock.percentile_ns(100),
+            "mean_uncertainty_ns": clock.mean_uncertainty_ns(),
         },
     })
 }

@@ -35,7 +35,7 @@ pub fn compare(
 ) -> Vec<WrongFinding> {
     let truth = Truth::new(recording, quality);
     let names: BTreeMap<String, FourTuple> =
-        names(report).map(|(id, tuple)| (id.to_owned(), truth.name(tuple))).collect();
+        names(report).filter_map(|(id, tuple)| Some((id.to_owned(), truth.name(tuple)?))).collect();
     let open = report.verdict.status == Status::Inconclusive;
     let mut wrong = Vec::new();
     for code in Code::ALL.iter().copied() {

@@ -38,16 +38,17 @@ pub struct Judgement {
     pub seconds: Vec<WrongSecond>,
 }
 
-/// Judges a recording under a condition. What is left of its captures is in a folder of the recording's then.
+/// Judges a recording under a condition; captures that ran all the time are vouched for if `vouch`. What is left of its captures is in a folder of the recording's then.
 pub fn judge(
     recording: &Recording,
     sightings: &Sightings,
     condition: Condition,
+    vouch: bool,
 ) -> Result<Judgement, String> {
     let (captures, kept) = thinned(recording, condition).map_err(|error| error.to_string())?;
     let read = |(place, (path, plan)): (usize, (&PathBuf, _))| {
         let role = if place == 0 { Role::Client } else { Role::Server };
-        Capture::read(role, path, runs_throughout(plan))
+        Capture::read(role, path, vouch && runs_throughout(plan))
     };
     let files: Result<Vec<Capture>, _> =
         captures.iter().zip(recording.plans()).enumerate().map(read).collect();
@@ -59,7 +60,7 @@ pub fn judge(
     for (class, counts) in counts {
         score.packets.entry(class).or_default().add(counts);
     }
-    let (clock, seconds) = clock::compare(recording, &analysis.clocks);
+    let (clock, seconds) = clock::compare(recording, sightings, &analysis.clocks);
     score.clock = clock;
     let inconclusive = analysis.report.verdict.status == Status::Inconclusive;
     let needlessly_inconclusive =

@@ -26,6 +26,8 @@ How they are judged:
                       percentage of the records that is taken out of the recordings; may be repeated (default: all)
   --at client|server|both
                       out of whose; may be repeated (default: each)
+  --no-vouch          nobody vouches for the captures: what their first and last frames do not cover proves nothing
+                      (default: those that run all the time are vouched for, as live captures know when they ran)
 
 What comes of it:
   --explain           prints every finding of every judgement with its evidence, and what is wrong with it
@@ -65,6 +67,8 @@ pub struct Options {
     pub qualities: Vec<Quality>,
     /// Where records are missing.
     pub places: Vec<Place>,
+    /// Captures that run all the time are vouched for.
+    pub vouch: bool,
     /// Lists the scenarios and does nothing else.
     pub list: bool,
     /// Prints every finding.
@@ -91,6 +95,7 @@ impl Default for Options {
             kinds: kinds(&IPS, &OFFLOADS),
             qualities: Quality::ALL.to_vec(),
             places: Place::ALL.to_vec(),
+            vouch: true,
             list: false,
             explain: false,
             wrong: None,
@@ -117,6 +122,7 @@ impl Options {
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--list" => options.list = true,
+                "--no-vouch" => options.vouch = false,
                 "--explain" => options.explain = true,
                 "--quick" => options.quick(),
                 _ => {

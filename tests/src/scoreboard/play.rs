@@ -79,8 +79,11 @@ fn one(
         let (count, first) = (sightings.unexplained.len(), sightings.unexplained[0]);
         return Err(format!("{variant}: the ledger does not explain {count} captured packets, as {first:?}"));
     }
-    let judged: Result<Vec<Judgement>, String> =
-        options.conditions().into_iter().map(|condition| judge(&recording, &sightings, condition)).collect();
+    let judged: Result<Vec<Judgement>, String> = options
+        .conditions()
+        .into_iter()
+        .map(|condition| judge(&recording, &sightings, condition, options.vouch))
+        .collect();
     scratch.forget(&folder);
     Ok((recording, judged.map_err(|error| format!("{variant}: {error}"))?))
 }

@@ -55,31 +55,38 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// How the clock's bound held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClockScore {
     /// Seconds that were looked at.
     pub seconds: u64,
     /// Of them, those in which the bound holds the truth.
     pub held: u64,
-    /// Of them, those with an estimate.
-    pub estimated: u64,
-    /// Largest error of the estimate, in ns.
-    pub worst_error_ns: u64,
-    /// Sum of the estimates' errors, in ns.
-    pub error_ns: u64,
+    /// Of them, those with an estimate: by how much it is off beyond half of what the path's directions differ by, which
+    /// no two captures can show, in ns.
+    pub errors_ns: Vec<u64>,
     /// Sum of half the widths of the bounds of those with an estimate, in ns.
     pub uncertainty_ns: u64,
 }
 
 impl ClockScore {
     /// Adds another's.
-    pub fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: &Self) {
         self.seconds += other.seconds;
         self.held += other.held;
-        self.estimated += other.estimated;
-        self.worst_error_ns = self.worst_error_ns.max(other.worst_error_ns);
-        self.error_ns += other.error_ns;
+        self.errors_ns.extend(&other.errors_ns);
         self.uncertainty_ns += other.uncertainty_ns;
+    }
+
+    /// The error that so many of a hundred estimates do not exceed, in ns; absent without estimates.
+    pub fn percentile_ns(&self, percent: usize) -> Option<u64> {
+        let mut errors = self.errors_ns.clone();
+        errors.sort_unstable();
+        errors.get((errors.len() * percent / 100).min(errors.len().saturating_sub(1))).copied()
+    }
+
+    /// How much the bound allows on average, in ns; absent without estimates.
+    pub fn mean_uncertainty_ns(&self) -> Option<u64> {
+        self.uncertainty_ns.checked_div(u64::try_from(self.errors_ns.len()).ok()?)
     }
 }
 
@@ -120,7 +127,7 @@ impl Score {
         for (class, counts) in &other.packets {
             self.packets.entry(*class).or_default().add(*counts);
         }
-        self.clock.add(other.clock);
+        self.clock.add(&other.clock);
     }
 }
 

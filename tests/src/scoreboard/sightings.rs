@@ -28,7 +28,11 @@ pub struct Sightings {
     pub arrived: Vec<Vec<(Spot, u64)>>,
     /// By entry: whether the other host's capture ran when it was due.
     pub watched: Vec<bool>,
+    /// By tap of a server: the shortest way from the client to it, and back, in ns of true time.
+    pub shortest_ns: Vec<[i64; 2]>,
     entries: BTreeMap<Spot, Vec<usize>>,
+    /// By packet: its true stamp.
+    stamps: BTreeMap<Spot, i64>,
     /// By packet: further sightings of it in the same capture, by number.
     again: BTreeMap<Spot, Vec<u64>>,
     /// By further sighting: the packet.
@@ -47,7 +51,9 @@ impl Sightings {
             sent: vec![None; ledger.len()],
             arrived: vec![Vec::new(); ledger.len()],
             watched: vec![false; ledger.len()],
+            shortest_ns: Vec::new(),
             entries: BTreeMap::new(),
+            stamps: BTreeMap::new(),
             again: BTreeMap::new(),
             first: BTreeMap::new(),
             parts: BTreeMap::new(),
@@ -58,6 +64,9 @@ impl Sightings {
             let window = window(&packets, plan.clock, made.clock_origin_ns);
             found.watch(ledger, tap, window);
             found.note_further(tap, &packets);
+            let stamp = |packet: &Packet| true_time(plan.clock, made.clock_origin_ns, packet.at_ns);
+            let stamped = packets.iter().map(|packet| (Spot { tap, packet: packet.number }, stamp(packet)));
+            found.stamps.extend(stamped);
             let own =
                 if tap == 0 { recording.scenario.ip.client() } else { recording.scenario.ip.server(tap - 1) };
             let true_ns = |packet: &Packet| true_time(plan.clock, made.clock_origin_ns, packet.at_ns);
@@ -65,7 +74,24 @@ impl Sightings {
             found.find_arrived(ledger, tap, &packets, own, true_ns);
         }
         found.find_joined(ledger);
+        found.shortest_ns =
+            (1..recording.outcome.taps.len()).map(|tap| found.shortest(ledger, tap)).collect();
         found
+    }
+
+    fn shortest(&self, ledger: &[Entry], tap: usize) -> [i64; 2] {
+        let mut shortest = [i64::MAX; 2];
+        for (index, entry) in ledger.iter().enumerate().filter(|(_, entry)| entry.server + 1 == tap) {
+            let stamp = |spot: &Spot| self.stamps.get(spot);
+            let (sent, arrived) = (self.sent[index].as_ref(), self.arrived[index].first());
+            if let (Some(sent), Some(arrived)) =
+                (sent.and_then(stamp), arrived.and_then(|(spot, _)| stamp(spot)))
+            {
+                let way = &mut shortest[entry.direction.index()];
+                *way = (*way).min(arrived - sent);
+            }
+        }
+        shortest
     }
 
     /// What the middlebox joined to an earlier packet arrived with that one.

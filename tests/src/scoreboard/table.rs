@@ -19,7 +19,7 @@ pub fn render(scores: &Scores) -> String {
             findings(&mut out, name, severity, score);
         }
         packets(&mut out, score);
-        clock(&mut out, score.clock);
+        clock(&mut out, &score.clock);
         out.push('\n');
     }
     out
@@ -84,17 +84,17 @@ fn packets(out: &mut String, score: &Score) {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with one digit behind the point")]
-fn clock(out: &mut String, clock: ClockScore) {
-    let mean = |sum: u64| if clock.estimated == 0 { 0.0 } else { sum as f64 / clock.estimated as f64 / 1e3 };
+fn clock(out: &mut String, clock: &ClockScore) {
+    let shown = |ns: Option<u64>| ns.map_or("-".to_owned(), |ns| format!("{} us", ns / 1000));
     let _ = writeln!(
         out,
-        "  clock: the bound holds the truth in {} of {} seconds; the estimate is off by {:.1} us, at worst {:.1} us, \
-         where the bound allows {:.1} us",
+        "  clock: the bound holds the truth in {} of {} seconds; beyond the path's asymmetry the estimate is off by {} in \
+         half of them, {} in 99 of 100, {} at worst, where the bound allows {}",
         clock.held,
         clock.seconds,
-        mean(clock.error_ns),
-        clock.worst_error_ns as f64 / 1e3,
-        mean(clock.uncertainty_ns)
+        shown(clock.percentile_ns(50)),
+        shown(clock.percentile_ns(99)),
+        shown(clock.percentile_ns(100)),
+        shown(clock.mean_uncertainty_ns())
     );
 }

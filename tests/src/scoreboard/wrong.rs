@@ -183,6 +183,9 @@ pub fn command(variant: &Variant, condition: Condition, options: &Options) -> St
     if condition.quality != Quality::Clean {
         let _ = write!(line, " --at {}", condition.place.word());
     }
+    if !options.vouch {
+        line.push_str(" --no-vouch");
+    }
     if let Some(keep) = &options.keep {
         let _ = write!(line, " --keep {}", keep.display());
     }
