@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Codes that no check gives yet.
-const PENDING: [&str; 1] = ["outage"];
+const PENDING: &[&str] = &[];
 
 /// Scenarios about which this version is wrong.
 const MISJUDGED: [&str; 0] = [];
