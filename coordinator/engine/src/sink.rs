@@ -6,7 +6,7 @@ use crate::course::Course;
 use crate::delay::{Delays, Place};
 use crate::fate::{Fate, FateRecord};
 use crate::flow::{Flow, Half};
-use crate::matching::{Kind, Lane, Match, Piece};
+use crate::matching::{Kind, Lane, Match};
 use crate::point::Point;
 use crate::session::{Clocks, Courses, clock_of};
 use correlate_proto::{CapturePointId, Direction, Timestamp};

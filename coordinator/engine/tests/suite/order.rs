@@ -132,12 +132,10 @@ fn spurious(judged: &Judgement) -> [u64; 5] {
     let found = judged.the(Code::SpuriousRetransmission);
     assert_eq!(named(judged, Fate::Spurious).len(), 1);
     assert_eq!(judged.report.connections[0].directions.client_to_server.spurious, 1);
-    match found.details {
-        Details::Spurious { reordering, ack_loss, tail_probe, delay, unknown, .. } => {
-            [reordering, ack_loss, tail_probe, delay, unknown]
-        }
-        ref other => panic!("{other:?}"),
-    }
+    let Details::Spurious { reordering, ack_loss, tail_probe, delay, unknown, .. } = found.details else {
+        panic!("{:?}", found.details)
+    };
+    [reordering, ack_loss, tail_probe, delay, unknown]
 }
 
 #[test]
@@ -208,7 +206,7 @@ fn acks_and_data_lost_alike_are_one_loss_and_lost_unlike_are_two() {
         let of = |code: Code| {
             let found =
                 unlike.report.findings.iter().find(|f| f.code == code && f.direction == Some(direction));
-            found.map(|found| found.count).unwrap_or_else(|| panic!("{code}: {:?}", unlike.codes()))
+            found.map_or_else(|| panic!("{code}: {:?}", unlike.codes()), |found| found.count)
         };
         let lost = unlike.lost()[direction.index()];
         assert_eq!(of(Code::AckLoss) + of(Code::PacketLoss), lost, "each lost segment is told once");

@@ -63,12 +63,10 @@ fn streams(connections: u16, gap: i64, lose: impl Fn(&Wire) -> bool + 'static) -
 }
 
 fn spans(found: &Finding) -> (i64, i64, bool) {
-    match found.details {
-        Details::Outage { longest_ms, at_most_ms, both_directions, .. } => {
-            (longest_ms, at_most_ms, both_directions)
-        }
-        ref other => panic!("{other:?}"),
-    }
+    let Details::Outage { longest_ms, at_most_ms, both_directions, .. } = found.details else {
+        panic!("{:?}", found.details)
+    };
+    (longest_ms, at_most_ms, both_directions)
 }
 
 #[test]

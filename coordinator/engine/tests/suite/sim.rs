@@ -126,8 +126,8 @@ impl Sim {
         };
         let jitter = if self.jitter > 0 { self.rng.upto(self.jitter) } else { 0 };
         let earliest = at + self.delay[near] + jitter;
-        let lane = (near, segment.tuple.src.port, segment.tuple.dst.port);
-        let newest = self.newest_arrival.entry(lane).or_insert(i64::MIN);
+        let flow = (near, segment.tuple.src.port, segment.tuple.dst.port);
+        let newest = self.newest_arrival.entry(flow).or_insert(i64::MIN);
         let arrival = if late > 0 { earliest + late } else { earliest.max(newest.saturating_add(1)) };
         if late == 0 {
             *newest = arrival;
@@ -135,7 +135,7 @@ impl Sim {
         self.arrive(direction, segment, arrival);
         if passage == Passage::Twice {
             self.twice[near] += 1;
-            self.newest_arrival.insert(lane, arrival + 10 * US);
+            self.newest_arrival.insert(flow, arrival + 10 * US);
             self.arrive(direction, segment, arrival + 10 * US);
         }
         debug_assert!(far != near);

@@ -226,8 +226,8 @@ mod tests {
             let places: Vec<u64> = due.iter().map(|&(arrived, _)| arrived).collect();
             let largest = due.iter().map(|&(_, extent)| extent).max().unwrap_or(0);
             let due = (u64::try_from(due.len()).unwrap(), places, largest);
-            prop_assert_eq!(late(&by_arrival), due.clone());
-            prop_assert_eq!(late(&by_sending), due);
+            prop_assert_eq!(&late(&by_arrival), &due);
+            prop_assert_eq!(&late(&by_sending), &due);
         }
     }
 }
