@@ -260,6 +260,11 @@ impl Connection {
     pub(crate) fn is_comparable(&self, hop: usize, direction: Direction) -> bool {
         let (Some(up), Some(down)) = (&self.flows[hop], &self.flows[hop + 1]) else { return false };
         let both_saw = |way: Direction| up.half(way).last.is_some() && down.half(way).last.is_some();
+        let matched = Direction::BOTH.iter().any(|way| self.hops[hop].tallies[way.index()].delivered > 0);
+        if !matched && Direction::BOTH.into_iter().any(both_saw) {
+            // Not one packet that both show: the two are not understood, whatever speaks for their being one.
+            return false;
+        }
         if both_saw(direction) { self.rewritten_by(hop, direction).is_some() } else { self.is_one(hop) }
     }
 

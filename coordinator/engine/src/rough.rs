@@ -3,9 +3,10 @@
 //!
 //! Handshake packets that both captures show give both. A handshake takes longer at the opener's end, where its
 //! SYN waits for the answer, than at the other end; and a packet's TTL is never higher behind a router than
-//! before it.
+//! before it. Where a device rewrites sequence numbers or timestamps, so that no packet is known again, the first
+//! handshakes of equal addresses and ports stand in.
 
-use correlate_proto::{Record, Segment, SeqNum, Span, TcpFlags};
+use correlate_proto::{FourTuple, Record, Segment, SeqNum, Span, TcpFlags};
 use std::collections::BTreeMap;
 
 /// Handshakes that both captures show: so many are enough for a verdict.
@@ -32,6 +33,8 @@ pub struct RoughAlignment {
 #[derive(Debug, Default)]
 pub struct RoughAligner {
     ends: [BTreeMap<Key, Sight>; 2],
+    /// The first packet of each kind by addresses and ports, with its number; absent once there was another number.
+    by_tuple: [BTreeMap<(FourTuple, bool), Option<(u32, i64)>>; 2],
     common: usize,
 }
 
@@ -60,6 +63,10 @@ impl RoughAligner {
             return;
         }
         own.insert(key, Sight { at: segment.at.as_ns(), ttl: segment.ip.ttl });
+        self.by_tuple[capture]
+            .entry((segment.tuple, key.is_answer))
+            .and_modify(|first| *first = first.filter(|(isn, _)| *isn == key.isn))
+            .or_insert(Some((key.isn, segment.at.as_ns())));
         if self.ends[1 - capture].contains_key(&key) {
             self.common += 1;
         }
@@ -82,22 +89,19 @@ impl RoughAligner {
         first.iter().filter_map(|(&key, &a)| second.get(&key).map(|&b| (key, a, b)))
     }
 
-    /// Half-way between what packets of the two directions say; the median of each against mistaken pairs.
+    /// Half-way between what packets of the two directions say.
     fn offset(&self) -> Option<Span> {
-        let median = |answers: bool| {
-            let mut differences: Vec<i64> = self
-                .pairs()
-                .filter(|(key, _, _)| key.is_answer == answers)
-                .map(|(_, a, b)| b.at.saturating_sub(a.at))
-                .collect();
-            differences.sort_unstable();
-            differences.get(differences.len() / 2).copied()
-        };
-        let middle = match (median(false), median(true)) {
-            (Some(there), Some(back)) => there.midpoint(back),
-            (one, other) => one.or(other)?,
-        };
-        Some(Span(middle))
+        let known = self.pairs().map(|(key, a, b)| (key.is_answer, b.at.saturating_sub(a.at)));
+        middle(known.collect()).or_else(|| middle(self.differences_by_tuple())).map(Span)
+    }
+
+    fn differences_by_tuple(&self) -> Vec<(bool, i64)> {
+        let [first, second] = &self.by_tuple;
+        let differences = first.iter().filter_map(|(key, a)| {
+            let ((_, a), (_, b)) = ((*a)?, (*second.get(key)?)?);
+            Some((key.1, b.saturating_sub(a)))
+        });
+        differences.collect()
     }
 
     fn opened_from_second(&self) -> bool {
@@ -131,6 +135,22 @@ impl RoughAligner {
             return None;
         }
         Some((answer_a.1.at - first.get(&syn)?.at, answer_b.1.at - second.get(&syn)?.at))
+    }
+}
+
+/// Half-way between the medians of SYNs and of answers: against mistaken pairs.
+fn middle(differences: Vec<(bool, i64)>) -> Option<i64> {
+    let [mut there, mut back] = [Vec::new(), Vec::new()];
+    for (is_answer, difference) in differences {
+        if is_answer { back.push(difference) } else { there.push(difference) }
+    }
+    let median = |values: &mut Vec<i64>| {
+        values.sort_unstable();
+        values.get(values.len() / 2).copied()
+    };
+    match (median(&mut there), median(&mut back)) {
+        (Some(there), Some(back)) => Some(there.midpoint(back)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -35,7 +35,7 @@ impl<'a> View<'a> {
         self.session.translate(at, from.point, to.point)
     }
 
-    /// Whether one of `packets` has a time that is not certain: no order across the two ends may rest on it.
+    /// Whether one of `packets` has a time that is not certain: no order, and no span, may rest on it.
     pub(crate) fn is_doubtful(&self, packets: &[PacketRef]) -> bool {
         packets.iter().any(|packet| self.session.points[packet.point].is_doubtful(packet.packet))
     }

@@ -5,8 +5,6 @@ use crate::connection::Offer;
 /// Odds in nats (natural logarithms) in favour of two packets being one.
 pub(crate) type Nats = i32;
 
-/// A timestamp agrees by chance one time in 2³²: stacks draw its base at random for each connection.
-const SAME_STAMP: Nats = 22;
 const OTHER_STAMP: Nats = -30;
 /// An IP ID agrees by chance one time in 2¹⁶; devices that rewrite sequence numbers may rewrite it too.
 const SAME_ID: Nats = 11;
@@ -27,12 +25,12 @@ pub(crate) fn likeness(a: &Offer, b: &Offer) -> Nats {
     if a.answers != b.answers {
         let (syn, answer) = if a.answers { (b, a) } else { (a, b) };
         return match (syn.stamps, answer.stamps) {
-            (Some((value, _)), Some((_, echo))) if value == echo => SAME_STAMP,
+            (Some((value, _)), Some((_, echo))) if value == echo => same_stamp(value),
             _ => OTHER_STAMP,
         };
     }
     let mut odds = match (a.stamps, b.stamps) {
-        (Some((one, _)), Some((other, _))) if one == other => SAME_STAMP,
+        (Some((one, _)), Some((other, _))) if one == other => same_stamp(one),
         (Some(_), Some(_)) => OTHER_STAMP,
         _ => 0,
     };
@@ -52,4 +50,21 @@ pub(crate) fn likeness(a: &Offer, b: &Offer) -> Nats {
         odds += if one.mss == other.mss { SAME_MSS } else { 0 };
     }
     odds
+}
+
+/// What an equal timestamp is worth. Stacks draw its base at random for each connection, so that it agrees by chance one
+/// time in 2³²; a small one is of a stack that counts from its start, and others may have started as long ago.
+fn same_stamp(value: u32) -> Nats {
+    let bits = value.checked_ilog2().map_or(0, |bits| bits + 1);
+    Nats::try_from(bits * 7 / 10).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_timestamps_tell_little() {
+        assert_eq!([0, 1, 1000, u32::MAX].map(same_stamp), [0, 0, 7, 22]);
+    }
 }

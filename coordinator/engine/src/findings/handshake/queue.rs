@@ -45,9 +45,10 @@ impl Handshake<'_> {
         let log = self.at_responder;
         let ack = log.ack?;
         let after = ack.at.saturating_add(CROSSED_NS);
-        let repeated: Vec<PacketRef> =
-            log.syn_ack.iter().copied().filter(|answer| answer.at > after).collect();
-        if repeated.is_empty() && log.last_syn_ack.is_none_or(|last| last.at <= after) {
+        // An order that rests on a stamp beside a clock step is none.
+        let is_later = |answer: &PacketRef| answer.at > after && !self.view.is_doubtful(&[ack, *answer]);
+        let repeated: Vec<PacketRef> = log.syn_ack.iter().copied().filter(is_later).collect();
+        if repeated.is_empty() && !log.last_syn_ack.is_some_and(|last| is_later(&last)) {
             return None;
         }
         let times = u64::try_from(repeated.len()).unwrap_or(u64::MAX).max(1);
