@@ -34,7 +34,7 @@ pub struct RoughAlignment {
 pub struct RoughAligner {
     ends: [BTreeMap<Key, Sight>; 2],
     /// The first packet of each kind by addresses and ports, with its number; absent once there was another number.
-    by_tuple: [BTreeMap<(FourTuple, bool), Option<(u32, i64)>>; 2],
+    by_tuple: [BTreeMap<(FourTuple, bool), Option<First>>; 2],
     common: usize,
 }
 
@@ -45,6 +45,12 @@ struct Key {
     isn: u32,
     is_answer: bool,
     mark: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct First {
+    isn: u32,
+    at: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +71,8 @@ impl RoughAligner {
         own.insert(key, Sight { at: segment.at.as_ns(), ttl: segment.ip.ttl });
         self.by_tuple[capture]
             .entry((segment.tuple, key.is_answer))
-            .and_modify(|first| *first = first.filter(|(isn, _)| *isn == key.isn))
-            .or_insert(Some((key.isn, segment.at.as_ns())));
+            .and_modify(|first| *first = first.filter(|first| first.isn == key.isn))
+            .or_insert(Some(First { isn: key.isn, at: segment.at.as_ns() }));
         if self.ends[1 - capture].contains_key(&key) {
             self.common += 1;
         }
@@ -98,8 +104,8 @@ impl RoughAligner {
     fn differences_by_tuple(&self) -> Vec<(bool, i64)> {
         let [first, second] = &self.by_tuple;
         let differences = first.iter().filter_map(|(key, a)| {
-            let ((_, a), (_, b)) = ((*a)?, (*second.get(key)?)?);
-            Some((key.1, b.saturating_sub(a)))
+            let (a, b) = ((*a)?, (*second.get(key)?)?);
+            Some((key.1, b.at.saturating_sub(a.at)))
         });
         differences.collect()
     }

@@ -58,6 +58,12 @@ impl Lab {
         let relay = match (&topology.relay, scenario.plan.relay) {
             (Some([front, back]), Some(how)) => {
                 let (front, back) = (front.namespace.clone(), back.namespace.clone());
+                if how == plan::Relay::Transparent {
+                    // One kernel draws the base of timestamps from the addresses and ports, which its two connections
+                    // share here: on a machine of its own they would differ.
+                    let without = || std::fs::write("/proc/sys/net/ipv4/tcp_timestamps", "0");
+                    back.enter(without)?.map_err(LabError::setup("set the relay's kernel"))?;
+                }
                 let faces = Faces { how, front, back, ip: scenario.ip };
                 Some(Relay::start(faces, scenario.traffic.flows.iter().map(|flow| flow.port))?)
             }

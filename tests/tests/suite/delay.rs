@@ -16,9 +16,10 @@ use std::collections::BTreeMap;
 /// The taps stand beside the middlebox, and this is what the links between take, in ns.
 const THINK_NS: i64 = 1_000_000;
 
-/// Queueing may be off by so much from what the taps show, and from the ledger, which a busy machine keeps late.
-const BY_TAPS_NS: i64 = 20_000;
-const BY_LEDGER_NS: i64 = 500_000;
+/// Queueing may be off by so much from what the taps show, as few packets tell how fast the clocks drift apart, and from
+/// the ledger, which a busy machine keeps late.
+const BY_TAPS_NS: i64 = 200_000;
+const BY_LEDGER_NS: i64 = 1_000_000;
 
 /// Of so many packets of a direction all are in the sample that the figures are of.
 const ALL_KEPT: usize = 60;

@@ -1,11 +1,10 @@
 //! Real captures, told otherwise: their clocks moved, their hosts renumbered, their records delivered in another order.
 //! What is found stays the same.
 
-use super::catalogue::is_within_reach;
 use crate::support::recording::{Recording, recording};
 use crate::support::scratch::say;
 use correlate_lab::{Scenario, catalogue};
-use correlate_proto::report::{Finding, Report};
+use correlate_proto::report::{Code, Finding, Report};
 use correlate_proto::{Endpoint, Record, Role, Span};
 use correlate_tests::files::{Capture, Feeding, judge};
 use correlate_tests::permits::{Permit, side_by_side};
@@ -27,7 +26,7 @@ const FEEDINGS: [Feeding; 4] =
 
 #[test]
 fn clocks_addresses_and_the_order_of_delivery_change_no_finding_of_any_scenario() {
-    let scenarios: Vec<Scenario> = catalogue().into_iter().filter(is_within_reach).collect();
+    let scenarios: Vec<Scenario> = catalogue();
     let wrong = side_by_side(&scenarios, |scenario| {
         let Some(recording) = recording(scenario, 1) else { return Vec::new() };
         let _permit = Permit::take();
@@ -155,8 +154,9 @@ fn said(report: &Report) -> Vec<String> {
 }
 
 fn finding(found: &Finding) -> String {
-    let evidence: Vec<String> = found
-        .evidence
+    // The packets that show a step are chosen by whole seconds of the clock, and their times under way are the clocks'.
+    let shown = if found.code == Code::ClockStep { &[] } else { found.evidence.as_slice() };
+    let evidence: Vec<String> = shown
         .iter()
         .map(|one| format!("{} {:?} {:?} {}", one.capture_point, one.packet, one.event, one.summary))
         .collect();

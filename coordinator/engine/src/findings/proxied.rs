@@ -9,7 +9,7 @@ use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Location, Severity};
 use std::collections::BTreeMap;
 
-/// A proxy calls the server within this of being called, by roughly aligned time.
+/// A proxy calls the server within this of being called, and of several calls each takes as long to within this.
 const CALLS_WITHIN_NS: i64 = 1_000_000_000;
 
 /// Fewer octets than this in a direction agree by chance.
@@ -36,13 +36,13 @@ pub(crate) fn legs(session: &Session) -> BTreeMap<u64, Symptom> {
         let Some(servers) = servers.get(octets).filter(|servers| servers.len() == clients.len()) else {
             continue;
         };
-        if !clients.iter().zip(servers).all(|(client, server)| follows(client, server)) {
+        if !follow(clients, servers) {
             continue;
         }
         for (client, server) in clients.iter().zip(servers) {
             let symptom = joined(client, server);
-            found.insert(client.connection.number, symptom.clone());
-            found.insert(server.connection.number, symptom);
+            found.insert(server.connection.number, symptom.clone().with_evidence(Vec::new()));
+            found.insert(client.connection.number, symptom);
         }
     }
     found
@@ -74,9 +74,16 @@ impl<'a> Leg<'a> {
     }
 }
 
-/// Whether `server`'s leg was opened when a proxy that had just been called by `client`'s would open it.
-fn follows(client: &Leg<'_>, server: &Leg<'_>) -> bool {
-    server.began.saturating_sub(client.began).saturating_abs() <= CALLS_WITHIN_NS
+/// Whether the servers' legs were opened when a proxy that had just been called by the clients' would open them. Where
+/// all is proxied the clocks are not known to each other: then all must be as far apart as the one in the middle.
+fn follow(clients: &[Leg<'_>], servers: &[Leg<'_>]) -> bool {
+    let gaps =
+        || clients.iter().zip(servers).map(|(client, server)| server.began.saturating_sub(client.began));
+    let mut sorted: Vec<i64> = gaps().collect();
+    sorted.sort_unstable();
+    let Some(&usual) = sorted.get(sorted.len() / 2) else { return false };
+    let near = |gap: i64| gap.saturating_abs() <= CALLS_WITHIN_NS;
+    (sorted.len() > 1 || near(usual)) && gaps().all(|gap| near(gap.saturating_sub(usual)))
 }
 
 fn joined(client: &Leg<'_>, server: &Leg<'_>) -> Symptom {

@@ -102,6 +102,9 @@ impl Half {
         if end == start || self.is_probe(segment, end) {
             return Novelty::NOTHING;
         }
+        if segment.first_fragment {
+            self.unseen.note_fragment(end);
+        }
         let fresh = self.seen.fresh(start, end);
         let repeats = fresh.is_none() || self.highest_end.is_some_and(|highest| start < highest);
         if repeats {
@@ -221,8 +224,9 @@ impl Half {
         let excused = self.is_warming_up(at);
         let gaps: Vec<_> = self.seen.gaps(start, end).collect();
         for (start, end) in gaps {
+            let counted = !excused && !self.unseen.is_in_fragments(start, end);
             self.seen.insert(start, end);
-            self.unseen.add(Missed { start, end, by: at, counted: !excused });
+            self.unseen.add(Missed { start, end, by: at, counted });
         }
     }
 }

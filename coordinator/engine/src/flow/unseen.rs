@@ -73,7 +73,12 @@ struct Rare {
     skipped: VecDeque<Skipped>,
     again: VecDeque<Again>,
     duplicate_sacks: VecDeque<(i64, i64)>,
+    /// Where the payload of first fragments ends.
+    fragments: VecDeque<i64>,
 }
+
+/// Octets of the largest IP datagram (RFC 791 §3.1): no more can be in its fragments.
+const MAX_DATAGRAM: i64 = 65_535;
 
 impl Unseen {
     /// `[start, end)` passed before `by` and is not in the capture.
@@ -138,7 +143,8 @@ impl Unseen {
 
     /// The sender's capture has a packet of `wire` segments with this IP ID, at `at`.
     pub(crate) fn note_id(&mut self, id: u16, wire: u32, at: i64) {
-        if id == 0 {
+        // Zero is what stacks that do not count write, unless the count has come round to it.
+        if id == 0 && self.next_id.is_none_or(|(expected, _)| expected != 0) {
             return;
         }
         let next = id.wrapping_add(u16::try_from(wire).unwrap_or(0));
@@ -167,6 +173,17 @@ impl Unseen {
     pub(crate) fn again(&self, start: i64, at: i64) -> Option<Again> {
         let arrivals = self.rare.as_ref().map(|rare| rare.again.iter().rev());
         arrivals?.find(|again| again.at == at && again.start <= start && start < again.end).copied()
+    }
+
+    /// The first fragment of a datagram has the octets up to `end`; more follow in fragments without a TCP header.
+    pub(crate) fn note_fragment(&mut self, end: i64) {
+        push(&mut self.rare().fragments, end);
+    }
+
+    /// Whether `[start, end)` can have travelled in the later fragments of a datagram: the capture cannot show them.
+    pub(crate) fn is_in_fragments(&self, start: i64, end: i64) -> bool {
+        let rest = end - start <= MAX_DATAGRAM;
+        rest && self.rare.as_ref().is_some_and(|rare| rare.fragments.contains(&start))
     }
 
     /// The receiver says at `at` that it got `[start, end)` twice (RFC 2883). Where the capture has no arrival of it
@@ -211,6 +228,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_follows_a_first_fragment_is_in_the_others_up_to_a_datagram() {
+        let mut unseen = Unseen::default();
+        unseen.note_fragment(1248);
+        assert!(unseen.is_in_fragments(1248, 1448) && unseen.is_in_fragments(1248, 1248 + MAX_DATAGRAM));
+        assert!(!unseen.is_in_fragments(1248, 1249 + MAX_DATAGRAM) && !unseen.is_in_fragments(1247, 1448));
+    }
+
+    #[test]
     fn an_echo_of_a_stamp_that_no_packet_has_is_a_missing_packet() {
         let mut unseen = Unseen::default();
         unseen.take_echo(5);
@@ -233,6 +258,15 @@ mod tests {
             assert_eq!(unseen.tick().is_some(), n >= 5);
         }
         assert_eq!(unseen.tick(), Some(1_000_000));
+    }
+
+    #[test]
+    fn a_count_that_comes_round_to_zero_skips_nothing() {
+        let mut unseen = Unseen::default();
+        for (at, id) in [65_534, 65_535, 0, 1].into_iter().enumerate() {
+            unseen.note_id(id, 1, i64::try_from(at).unwrap());
+        }
+        assert!([65_535, 0, 1].into_iter().all(|id| !unseen.skipped(id, 0, 9)));
     }
 
     #[test]
