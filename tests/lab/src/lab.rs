@@ -3,7 +3,7 @@
 use crate::error::LabError;
 use crate::ledger::Entry;
 use crate::middlebox::{Middlebox, Setting};
-use crate::plan::Translation;
+use crate::plan::{self, Translation};
 use crate::relay::{Faces, Relay};
 use crate::scenario::Scenario;
 use crate::tap::{Tap, TapOutcome};

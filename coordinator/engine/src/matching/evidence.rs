@@ -64,12 +64,12 @@ fn sums_agree(a: &Piece, b: &Piece) -> bool {
     a.sum.is_none() || b.sum.is_none() || a.sum == b.sum
 }
 
-/// Whether two pieces share a timestamp, an IP ID or a sum of their payload. Where both have an IP ID, it must be the
-/// same or the payload must be.
+/// Whether two pieces share an IP ID, or a timestamp. Where both have an IP ID and it differs, the payload must be the
+/// same besides. Payload alone shows nothing: a proxy sends the same in packets of its own.
 fn shares_mark(a: &Piece, b: &Piece) -> bool {
     let ids = a.ip_id.zip(b.ip_id).filter(|&(a, b)| a != 0 && b != 0);
     let same_id = ids.is_some_and(|(a, b)| a == b);
     let same_stamp = a.tsval.is_some() && a.tsval == b.tsval;
     let same_sum = a.len > 0 && a.sum.is_some() && a.sum == b.sum;
-    same_id || same_sum || (same_stamp && ids.is_none())
+    same_id || (same_stamp && (ids.is_none() || same_sum))
 }
