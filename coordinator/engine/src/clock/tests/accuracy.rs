@@ -40,6 +40,17 @@ fn asymmetry_is_the_only_error_that_stays() {
 }
 
 #[test]
+fn the_asymmetry_counts_as_the_far_clock_measures_it() {
+    // 53 ms by A's clock are 8 us more by one that gains 156 ppm, and half of that is in the offset.
+    let world =
+        World { min_forward: 53 * MS, min_reverse: 0, jitter: 0, skew_ppb: 156_000, ..World::plain() };
+    assert_eq!(world.asymmetry(), 53 * MS + 8268);
+    let clock = learned(&world.trace(10 * SECOND, 20, &mut Random(1)));
+    let off = error(&clock, &world, world.start + 5 * SECOND) - world.asymmetry() / 2;
+    assert!(off.abs() < 5, "{off} ns");
+}
+
+#[test]
 fn a_handshake_alone_gives_a_bound_of_the_round_trip() {
     let world = World { jitter: 20 * US, ..World::plain() };
     let random = &mut Random(3);

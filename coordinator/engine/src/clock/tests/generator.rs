@@ -100,6 +100,13 @@ impl World {
         (f64::from(self.swing_ppb) * 1e-9 / radians_per_ns * (1.0 - phase.cos())) as i64
     }
 
+    /// By how much the forward minimum delay is longer, as B's clock measures it: that is the one which times the
+    /// flight both ways, by its reading on arrival or on sending against the offset when A had the packet.
+    pub(super) fn asymmetry(&self) -> i64 {
+        let by = self.min_forward - self.min_reverse;
+        by + i64::try_from(i128::from(by) * i128::from(self.skew_ppb) / 1_000_000_000).unwrap()
+    }
+
     fn delay(&self, min: i64, reroute: Option<(i64, i64)>, x: i64, random: &mut Random) -> i64 {
         let longer = reroute.filter(|(at, _)| x >= *at).map_or(0, |(_, by)| by);
         let tail = if random.below(50) == 0 { 10 } else { 1 };

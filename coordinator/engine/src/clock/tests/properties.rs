@@ -81,7 +81,7 @@ proptest! {
         let found = clock.offset_at(at(x));
         let (estimate, lo, hi) = (found.estimate.unwrap(), found.lo.unwrap(), found.hi.unwrap());
         prop_assert!(lo <= estimate && estimate <= hi);
-        let off = estimate.as_ns() - world.truth(x) - (world.min_forward - world.min_reverse) / 2;
+        let off = estimate.as_ns() - world.truth(x) - world.asymmetry() / 2;
         // A hundred packets each way or more: the fastest of them queued for a fraction of the mean.
         prop_assert!(off.abs() < world.jitter / 2 + 2 * US, "{} ns, jitter {}", off, world.jitter);
     }
