@@ -2,7 +2,7 @@
 
 use super::envelope::{self, Bucket};
 use super::fit::{self, Window};
-use super::num::real;
+use super::num::{real, round_ns};
 use super::ring::{Lane, Point, SECOND, second_of};
 use super::run::{Run, Shared, Side, SpanOf};
 
@@ -16,6 +16,8 @@ const MOVED: f64 = 0.5;
 const SUSPECT: f64 = 1.0 / 16.0;
 /// So many times its error a slope is not off: a false step is worse than one that is told a few seconds later.
 const SURE: f64 = 4.0;
+/// A straight line that costs less than this share of a shift in round trip explains the shift without a step.
+const BENT: f64 = 0.5;
 /// Spans of one run that are remembered; a ring of 512 s has no use for more.
 const MAX_SPANS: usize = 64;
 
@@ -65,6 +67,9 @@ impl Run {
         };
         let buckets: Vec<Bucket> = fastest.iter().map(bucket).collect();
         let Some(shift) = envelope::shift(&buckets, self.least_step(&fastest, &flat)) else { return };
+        if !self.bent(&fastest, second, shift.by) {
+            return;
+        }
         // The step shows first in the direction whose bound it broke.
         let (lane, level) =
             if shift.by > 0.0 { (Lane::Reverse, -shift.lower) } else { (Lane::Forward, shift.upper) };
@@ -88,6 +93,26 @@ impl Run {
         wandered + SURE * flat.slope_error * real(newest.saturating_sub(middle))
     }
 
+    /// Whether no straight clock explains a shift. The line that the shift is measured from may be off by more than
+    /// the few packets that it passes through show, and then both envelopes leave it together. A line through the
+    /// old level and the new one may choose its slope anew; a true jump takes nearly all of its size from the round
+    /// trip left between the two directions, whatever the slope.
+    fn bent(&self, fastest: &[(Point, Point)], second: i64, by: f64) -> bool {
+        let Some((old, new)) = sides(fastest) else { return false };
+        let margin = |by: i64| {
+            let forward = |p: &Point, by: i64| Point { x: p.x, y: p.y.saturating_sub(by) };
+            let reverse = |p: &Point, by: i64| Point { x: p.x, y: p.y.saturating_add(by) };
+            let moved = old.iter().map(|pair| (pair, 0)).chain(new.iter().map(|pair| (pair, by)));
+            let window = Window {
+                forward: moved.clone().map(|((f, _), by)| forward(f, by)).collect(),
+                reverse: moved.map(|((_, r), by)| reverse(r, by)).collect(),
+            };
+            fit::fit(&window, second.saturating_mul(SECOND), &self.limits, self.carried)?.margin
+        };
+        let stepped = margin(round_ns(by)).unwrap_or_default();
+        margin(0).is_none_or(|straight| stepped - straight > BENT * by.abs())
+    }
+
     /// The fastest packet each way of every second of the current span that has both.
     fn fastest(&self, second: i64) -> Vec<(Point, Point)> {
         let span = self.current();
@@ -98,8 +123,7 @@ impl Run {
 
     /// The line before the seconds in which a step is looked for, so that the step cannot tilt it.
     fn straightened(&self, fastest: &[(Point, Point)], second: i64) -> Option<Flat> {
-        let before = fastest.len().checked_sub(envelope::SHORT + envelope::GUARD)?;
-        let long = &fastest[before.saturating_sub(envelope::LONG)..before];
+        let (long, _) = sides(fastest)?;
         let window = Window {
             forward: long.iter().map(|(f, _)| *f).collect(),
             reverse: long.iter().map(|(_, r)| *r).collect(),
@@ -122,6 +146,13 @@ impl Run {
             split.by = fit::step(&before, &after, split.at, &self.limits, self.carried).or(split.by);
         }
     }
+}
+
+/// What the twin-envelope test compares: the old level and the new one.
+fn sides<T>(buckets: &[T]) -> Option<(&[T], &[T])> {
+    let new = buckets.len().checked_sub(envelope::SHORT)?;
+    let old = new.checked_sub(envelope::GUARD)?;
+    Some((&buckets[old.saturating_sub(envelope::LONG)..old], &buckets[new..]))
 }
 
 /// A line from which heights are measured.

@@ -91,6 +91,17 @@ fn a_quiet_clock_never_steps() {
 }
 
 #[test]
+fn a_line_through_five_packets_each_way_proves_no_step() {
+    // The first five seconds with packets both ways happen to lie on a line that is 40 ppm off; all that follows
+    // leaves it, in both directions alike.
+    let path = World { min_forward: 5 * US, min_reverse: 5 * US, jitter: 391_367, ..World::plain() };
+    let world = World { start: 836_160_419, offset: 0, skew_ppb: 0, swing_ppb: 13_982, ..path };
+    let clock = learned(&world.trace(106_351_626_587, 1, &mut Random(2_927_036_889_753_514_433)));
+    assert!(clock.steps().is_empty(), "{:?}", clock.steps());
+    assert_sound(&clock, &world, 106 * SECOND);
+}
+
+#[test]
 fn two_steps_are_both_found() {
     let plain = World::plain();
     let steps = vec![(plain.start + 20 * SECOND, 500 * MS), (plain.start + 40 * SECOND, -200 * MS)];
