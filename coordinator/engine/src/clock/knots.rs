@@ -10,9 +10,11 @@ pub struct Alignment {
     /// Best estimate, off by half the difference of the two directions' minimum delays, which no algorithm can
     /// see. Absent unless both directions were seen.
     pub estimate: Option<Span>,
-    /// The offset is not less. Absent if no packet from B to A was seen.
+    /// The offset is not less. Absent if no packet from B to A was seen, beside steps none
+    /// within a second.
     pub lo: Option<Span>,
-    /// The offset is not more. Absent if no packet from A to B was seen.
+    /// The offset is not more. Absent if no packet from A to B was seen, beside steps none
+    /// within a second.
     pub hi: Option<Span>,
 }
 
@@ -70,6 +72,8 @@ pub(super) struct Knot {
     pub(super) rates: (f64, f64),
     /// Half the window that was fitted, in nanoseconds.
     pub(super) reach: i64,
+    /// Beside a step, where a second one may have stayed unseen: its bounds hold if its neighbours' do not.
+    pub(super) alone: bool,
 }
 
 /// Offset and bounds in whole nanoseconds, bounds rounded outwards.
@@ -89,6 +93,11 @@ impl Bounds {
             hi: fit.upper.map(|v| fit.base.saturating_add(ceil_ns(v)).saturating_add(1)),
         }
         .settled()
+    }
+
+    /// The same bounds around an estimate of another fit.
+    pub(super) fn around(self, estimate: Option<i64>) -> Self {
+        Self { estimate, ..self }.settled()
     }
 
     /// The same with the estimate inside the bounds.
@@ -201,7 +210,8 @@ impl Knots {
             (None, None) => Bounds::default(),
             (Some(k), None) | (None, Some(k)) => k.project(x, max_rate),
             (Some(a), Some(b)) if a.epoch == b.epoch => {
-                let both = a.project(x, max_rate).and(b.project(x, max_rate));
+                let (old, new) = (a.project(x, max_rate), b.project(x, max_rate));
+                let both = if a.alone || b.alone { old.or(new) } else { old.and(new) };
                 Bounds { estimate: between(a, b, x).or(both.estimate), ..both }.settled()
             }
             (Some(a), Some(b)) => {
@@ -258,6 +268,7 @@ mod tests {
             slope: 0.0,
             rates: (-1e-6, 1e-6),
             reach: 5_000_000_000,
+            alone: false,
         }
     }
 

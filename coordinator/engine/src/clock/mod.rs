@@ -21,7 +21,9 @@
 //!
 //! Assumptions under which the certificate holds, see [`ClockInput`]: no packet arrives before it was sent;
 //! the relative rate of the two clocks is bounded; within a window of tens of seconds it stays within a small
-//! band around some value; and a step is either found or none. Nothing is assumed about delays.
+//! band around some value; and a step is either found or none. One that contradicts no packet shows by standing for
+//! eight seconds; next to another step, where it may not have had them, only packets within a second bound the offset.
+//! Nothing is assumed about delays.
 
 mod cone;
 mod envelope;

@@ -299,13 +299,24 @@ impl PairClock {
 
     fn bounds_at(&self, x: i64) -> Bounds {
         let most = self.limits.max_rate + self.limits.wander;
-        let bounds = self.shared.knots.at(x, most, |epoch| self.begins(epoch));
+        let mut bounds = self.shared.knots.at(x, most, |epoch| self.begins(epoch));
+        if self.between_steps(x) {
+            bounds = Bounds { lo: None, hi: None, ..bounds };
+        }
         let (Some(nearest), true) = self.nearest(x) else { return bounds };
         let inside = real(x.saturating_sub(nearest.at).saturating_abs()) <= real(nearest.reach);
         let rates = if inside { nearest.rates } else { (-most, most) };
         let holder =
             self.runs.iter().zip(&self.joined).rev().find(|(run, joined)| **joined && run.ring.holds(x));
         holder.map_or(bounds, |(run, _)| run.tighten(x, bounds, rates))
+    }
+
+    /// Whether the clock stepped more than once between the fits around an instant: between two steps in quick
+    /// succession it stood where no fit tells of it.
+    fn between_steps(&self, x: i64) -> bool {
+        let (Some(a), Some(b)) = self.shared.knots.around(x) else { return false };
+        let between = |split: &&Split| a.at < split.at && split.at <= b.at;
+        a.epoch != b.epoch && self.shared.splits.iter().filter(between).count() > 1
     }
 
     /// The knot nearest to an instant, and whether the instant lies on one clock for certain.

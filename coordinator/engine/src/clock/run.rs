@@ -6,7 +6,7 @@ use super::knots::{Bounds, Knot, Knots};
 use super::limits::{LOCAL_RTT_NS, Limits};
 use super::num::{real, round_ns};
 use super::ring::{COARSE, FINE, Lane, Point, Ring, SECOND, second_of};
-use super::step::Split;
+use super::step::{GUARD_NS, Split};
 
 /// The part of a run between two steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,35 @@ pub(super) struct SpanOf {
     pub(super) from: i64,
     /// Last one.
     pub(super) to: i64,
+    /// Which of its packets may bound the offset at all of its instants.
+    pub(super) judged: Judged,
+}
+
+impl SpanOf {
+    const fn new(epoch: u32) -> Self {
+        Self { epoch, from: i64::MIN, to: i64::MAX, judged: Judged::ALL }
+    }
+
+    /// The part of it whose packets may bound the offset at `x`; absent beside a step, where only near ones may.
+    fn sure(self, x: i64) -> Option<Self> {
+        let Judged { from, to } = self.judged;
+        (from..=to).contains(&x).then(|| Self { from: from.max(self.from), to: to.min(self.to), ..self })
+    }
+}
+
+/// Where a second step of a span would have been found. Steps come in company, and one that contradicts nothing
+/// takes seconds of its own clock on both sides to be found: beside another step it stays unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+impl Judged {
+    /// No step is near.
+    pub(super) const ALL: Self = Self { from: i64::MIN, to: i64::MAX };
+    /// Too little of it has been seen.
+    pub(super) const NOT_YET: Self = Self { from: i64::MAX, to: i64::MAX };
 }
 
 /// What runs share: the knots they fit and the totals they add to.
@@ -63,7 +92,7 @@ impl Run {
         Self {
             ring: Ring::new(newest),
             limits,
-            spans: vec![SpanOf { epoch, from: i64::MIN, to: i64::MAX }],
+            spans: vec![SpanOf::new(epoch)],
             next: i64::MIN,
             hold: i64::MAX,
             carried: 0.0,
@@ -101,6 +130,7 @@ impl Run {
     fn tick(&mut self, second: i64, shared: &mut Shared) {
         self.examine(second, false, shared);
         self.look_for_shift(second, shared);
+        self.judge_new(second);
         if let Some(fit) = self.fit_second(second, Side::Before, shared) {
             if fit.settled > 0.5 {
                 self.ring.set_slope(fit.slope);
@@ -123,7 +153,7 @@ impl Run {
 
     /// The current span.
     pub(super) fn current(&self) -> SpanOf {
-        self.spans.last().copied().unwrap_or(SpanOf { epoch: 0, from: i64::MIN, to: i64::MAX })
+        self.spans.last().copied().unwrap_or(SpanOf::new(0))
     }
 
     /// Renames the epoch of a run that turned out to continue, or not to continue, another one.
@@ -169,15 +199,36 @@ impl Run {
             shared.knots.remove(second, second);
             return None;
         };
-        let (fit, reach) = self.best_fit(span, at, side)?;
+        let sure = span.sure(at);
+        let (fit, reach) = self.best_fit(sure.unwrap_or(span), at, side)?;
         shared.margin = match (shared.margin, fit.margin) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let here = Bounds::of(&fit);
-        let (epoch, half) = (span.epoch, fit.half.map(round_ns));
-        shared.knots.set(Knot { second, at, epoch, here, half, slope: fit.slope, rates: fit.rates, reach });
+        let (epoch, half, slope) = (span.epoch, fit.half.map(round_ns), fit.slope);
+        let knot = Knot {
+            second,
+            at,
+            epoch,
+            here: Bounds::of(&fit),
+            half,
+            slope,
+            rates: fit.rates,
+            reach,
+            alone: false,
+        };
+        shared.knots.set(if sure.is_some() { knot } else { self.alone(knot, span) });
         Some(fit)
+    }
+
+    /// The knot with bounds of the packets around it alone: farther ones may lie beyond a step that was not found.
+    fn alone(&self, knot: Knot, span: SpanOf) -> Knot {
+        let at = knot.at;
+        let window = self.window(span, at.saturating_sub(GUARD_NS), at.saturating_add(GUARD_NS));
+        let most = self.limits.max_rate + self.limits.wander;
+        let near = fit::fallback(&window, at, &self.limits, self.carried).map(|fit| Bounds::of(&fit));
+        let here = near.unwrap_or_default().around(knot.here.estimate);
+        Knot { here, rates: (-most, most), alone: true, ..knot }
     }
 
     /// The longest window that a line explains and that a shorter one does not deny (the curvature test).

@@ -4,10 +4,10 @@ use super::envelope::{self, Bucket};
 use super::fit::{self, Window};
 use super::num::{real, round_ns};
 use super::ring::{Lane, Point, SECOND, second_of};
-use super::run::{Run, Shared, Side, SpanOf};
+use super::run::{Judged, Run, Shared, Side, SpanOf};
 
 /// Left out on both sides of a step: packets in flight then were stamped by both clocks.
-const GUARD_NS: i64 = SECOND;
+pub(super) const GUARD_NS: i64 = SECOND;
 /// Seconds that the twin-envelope test looks at, the newest aside.
 const BUCKETS: i64 = 126;
 /// A packet that is so much of a small step beyond the old bound shows that the step has happened, and one that is
@@ -42,11 +42,13 @@ impl Run {
         let old = current.epoch;
         current.to = before.saturating_sub(GUARD_NS);
         let from = after.saturating_add(GUARD_NS);
-        let refit = second_of(current.to).saturating_sub(self.windows()[0] / 2);
+        let judged = self.judge_old();
+        let refit = second_of(before.min(judged)).saturating_sub(self.windows()[0] / 2 + 1);
         if self.spans.len() == MAX_SPANS {
             self.spans.remove(0);
         }
-        self.spans.push(SpanOf { epoch: new, from, to: i64::MAX });
+        let judged = if self.limits.steps { Judged::NOT_YET } else { Judged::ALL };
+        self.spans.push(SpanOf { epoch: new, from, to: i64::MAX, judged });
         self.carried = shared.slope.unwrap_or(0.0);
         shared.splits.push(Split { at: after, old, new, by: None });
         for s in refit.max(self.extent().0)..=second {
@@ -54,9 +56,37 @@ impl Run {
         }
     }
 
+    /// The current span ends: of its last buckets the twin-envelope test has not seen enough to find a second step.
+    /// Tells up to where it has.
+    fn judge_old(&mut self) -> i64 {
+        let to = self.current().to;
+        if !self.limits.steps {
+            return to;
+        }
+        let fastest = self.fastest(second_of(to));
+        let last = fastest.len().checked_sub(envelope::SHORT + envelope::GUARD + 1);
+        let judged = last.and_then(|last| fastest.get(last)).map_or(i64::MIN, |(f, r)| f.x.max(r.x));
+        if let Some(span) = self.spans.last_mut() {
+            span.judged.to = judged;
+        }
+        judged
+    }
+
+    /// The current span began with a step: until it has as many buckets as the twin-envelope test needs of an old
+    /// level and leaves out after it, a second step would not be found.
+    pub(super) fn judge_new(&mut self, second: i64) {
+        if self.current().judged.from != i64::MAX {
+            return;
+        }
+        let enough = self.fastest(second).get(envelope::SHORT + envelope::GUARD).map(|(f, r)| f.x.min(r.x));
+        if let (Some(span), Some(from)) = (self.spans.last_mut(), enough) {
+            span.judged.from = from;
+        }
+    }
+
     /// The twin-envelope test on the seconds of the current epoch; only for clocks that may be set.
     pub(super) fn look_for_shift(&mut self, second: i64, shared: &mut Shared) {
-        if self.hold != i64::MAX || !self.limits.steps {
+        if !self.limits.steps {
             return;
         }
         let fastest = self.fastest(second);
@@ -78,6 +108,8 @@ impl Run {
             recent.find(|p| flat.height(lane, *p) < level - shift.by.abs() * share).map(|p| p.x)
         };
         if let (Some(before), Some(at)) = (beyond(SUSPECT), beyond(MOVED)) {
+            // A contradiction that too few packets showed to be judged is explained now.
+            self.hold = i64::MAX;
             self.split(before, at, second, shared);
         }
     }

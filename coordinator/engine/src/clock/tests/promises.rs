@@ -1,5 +1,6 @@
-//! What the clock promises, for stamps of either kind: steps of disciplined clocks of half a millisecond on a path of 50 ms are known within
-//! eight seconds, a change of one direction is never a step, and the bound holds the truth in every second.
+//! What the clock promises, for stamps of either kind: steps of disciplined clocks of half a millisecond on a path
+//! of 50 ms are known within eight seconds, a change of one direction is never a step, and the bound holds the truth
+//! in every second.
 
 use super::generator::{MS, Packet, Random, SECOND, US, World, assert_contains, at, push};
 use crate::clock::{ClockInput, PairClock};
@@ -61,6 +62,22 @@ fn steps_of_half_a_millisecond_and_more_are_known_within_eight_seconds() {
     assert!(wrong.is_empty(), "{} of 200:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// What the certificate assumes of steps: that each is found. One that contradicts no packet shows only by standing
+/// for so long; two of them sooner after each other are to any observer of packets a path that is shorter one way and
+/// as much longer the other way for a while. So the second of such a pair waits.
+fn apart(mut steps: Vec<(i64, i64)>, round_trip: i64) -> Vec<(i64, i64)> {
+    steps.sort_unstable();
+    // Rates explain up to 700 us within a second: only what is beyond that contradicts every packet.
+    let hidden = |by: i64| by.abs() < round_trip + MS;
+    if let [one, other] = &mut steps[..]
+        && hidden(one.1)
+        && hidden(other.1)
+    {
+        other.0 = other.0.max(one.0 + KNOWN_WITHIN + AROUND);
+    }
+    steps
+}
+
 prop_compose! {
     /// A route that changes once or is put back, in one direction.
     fn changes()(from in 5 * SECOND..100 * SECOND, by in -20 * MS..200 * MS) -> (i64, i64) {
@@ -69,7 +86,8 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    // A case takes ten times as long as one of the properties'.
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 5, ..ProptestConfig::default() })]
 
     #[test]
     fn a_change_of_one_direction_is_never_a_step_and_the_bound_holds(
@@ -101,7 +119,7 @@ proptest! {
         let start = wan().start;
         let steps: Vec<(i64, i64)> = steps.into_iter().map(|(after, by)| (start + 30 * SECOND + after, by)).collect();
         // Nobody sets an oscillator.
-        let steps = if raw { Vec::new() } else { steps };
+        let steps = if raw { Vec::new() } else { apart(steps, min_forward + min_reverse) };
         let world = World { skew_ppb, swing_ppb, steps, min_forward, min_reverse, jitter, ..wan() };
         let packets = world.trace(120 * SECOND, 30, &mut Random(seed));
         let clock = live(KINDS[usize::from(!raw)], &packets, |_, _| {});

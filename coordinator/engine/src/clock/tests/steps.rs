@@ -102,6 +102,52 @@ fn a_line_through_five_packets_each_way_proves_no_step() {
 }
 
 #[test]
+fn a_step_too_near_to_another_to_be_found_leaves_the_bound_sound() {
+    // One of 300 us contradicts nothing on a path of 400 us, and another ends its clock before it can be told from
+    // queueing, or has just begun its clock.
+    let path = World {
+        min_forward: 200 * US,
+        min_reverse: 200 * US,
+        jitter: 10 * US,
+        skew_ppb: 0,
+        ..World::plain()
+    };
+    for (small, large) in [(62_300, 65_000), (67_700, 65_000), (60_000, 65_000), (70_000, 65_000)] {
+        for by in [300 * US, -300 * US].into_iter().flat_map(|a| [(a, 20 * MS), (a, -20 * MS)]) {
+            let steps = vec![(path.start + small * MS, by.0), (path.start + large * MS, by.1)];
+            let world = World { steps, ..path.clone() };
+            let clock = learned(&world.trace(120 * SECOND, 30, &mut Random(1)));
+            for tenth in 0..1200 {
+                let x = world.start + tenth * 100 * MS;
+                if world.steps.iter().all(|(step, _)| (x - step).abs() > SECOND) {
+                    assert_contains(&clock, &world, x);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn between_two_steps_in_quick_succession_the_bound_is_not_that_of_the_clocks_around() {
+    let path = World {
+        min_forward: 200 * US,
+        min_reverse: 200 * US,
+        jitter: 10 * US,
+        skew_ppb: 0,
+        ..World::plain()
+    };
+    for apart in (2050..4000).step_by(150) {
+        let step = path.start + 60 * SECOND;
+        let steps = vec![(step, -2846 * US), (step + apart * MS, 1926 * US)];
+        let world = World { steps, ..path.clone() };
+        let clock = learned(&world.trace(90 * SECOND, 30, &mut Random(0)));
+        for tenth in 11..apart / 100 - 10 {
+            assert_contains(&clock, &world, step + tenth * 100 * MS);
+        }
+    }
+}
+
+#[test]
 fn two_steps_are_both_found() {
     let plain = World::plain();
     let steps = vec![(plain.start + 20 * SECOND, 500 * MS), (plain.start + 40 * SECOND, -200 * MS)];
