@@ -140,12 +140,23 @@ fn with_addresses(line: &str, numbers: &BTreeMap<IpAddr, IpAddr>) -> String {
 /// What a report says, line by line, without the instants.
 fn said(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.findings.iter().map(finding).collect();
-    lines.extend(report.connections.iter().map(|one| {
-        format!(
-            "{} {:?} {:?} {:?} {} {:?}",
-            one.id, one.initiator, one.client, one.server, one.state, one.closed_by
-        )
-    }));
+    // Which connection came first is known only as far as the clocks are.
+    let aligned = report.findings.iter().all(|found| found.code != Code::ClockUnaligned);
+    let mut connections: Vec<String> = report
+        .connections
+        .iter()
+        .map(|one| {
+            let id = if aligned { one.id.as_str() } else { "" };
+            format!(
+                "{id} {:?} {:?} {:?} {} {:?}",
+                one.initiator, one.client, one.server, one.state, one.closed_by
+            )
+        })
+        .collect();
+    if !aligned {
+        connections.sort_unstable();
+    }
+    lines.extend(connections);
     lines.extend(report.paths.iter().map(|path| {
         format!("{} {:?} {} {}", path.from, path.direction, path.segments_sent, path.segments_lost)
     }));
