@@ -49,8 +49,10 @@ impl<'a> Truth<'a> {
             Direction::ServerToClient => (entry.came.reversed(), entry.connection),
         };
         let aliases = recording.ledger().iter().map(alias).collect();
-        let far = recording.ledger().iter().filter(|entry| entry.leg == Leg::Far);
-        let far = far.map(|entry| entry.connection).collect();
+        let leg = |leg: Leg| recording.ledger().iter().filter(move |entry| entry.leg == leg);
+        // A transparent relay calls the server under the client's own address and port.
+        let near: BTreeSet<FourTuple> = leg(Leg::Near).map(|entry| entry.connection).collect();
+        let far = leg(Leg::Far).map(|entry| entry.connection).filter(|far| !near.contains(far)).collect();
         Self { recording, quality, all: recording.outcome.connections(), aliases, far }
     }
 

@@ -68,13 +68,22 @@ impl Ends<'_> {
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
             return Judged::surely(Fate::MissedByReceiver);
         }
-        let confirmed = piece.len > 0 && half.seen.contains(start, end);
+        let confirmed = piece.len > 0 && half.seen.contains(start, end) && !self.was_sent_in_vain(piece);
         tally.lose(piece, confirmed);
         if confirmed {
             Judged::surely(Fate::Lost)
         } else {
             Judged::unless_suspect(Fate::Lost, self.receiver.point, Fate::Ambiguous)
         }
+    }
+
+    /// Whether `piece` may have been sent after an earlier copy had arrived: then that copy says nothing of this one.
+    fn was_sent_in_vain(&self, piece: &Piece) -> bool {
+        let (at_receiver, start, end) = self.at_receiver(piece);
+        let (at_sender, from, _) = self.at_sender(piece);
+        let again = at_sender.unseen.again(from, piece.at);
+        let acknowledged = again.is_some_and(|again| again.acknowledged_for.is_some());
+        piece.repeats && (acknowledged || at_receiver.unseen.came_in_vain(start, end))
     }
 
     /// Whether segments sent well after `piece` arrived in the capture: then it had its chance there too, however
