@@ -5,6 +5,7 @@ mod arrivals;
 mod body;
 pub mod embedded;
 mod feeding;
+pub mod peer;
 mod recorder;
 pub mod recording;
 mod registry;
