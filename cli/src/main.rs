@@ -34,6 +34,8 @@ fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Analyze(args) => commands::analyze::run(args, cli.color),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => commands::demo::run(args, cli.color),
+        #[cfg(target_os = "linux")]
+        Command::Agent(args) => commands::agent::run(args),
         Command::Show(args) => commands::show::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
         #[cfg(target_os = "linux")]

@@ -1,5 +1,7 @@
 //! The command line, as clap reads it.
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod analyze;
 #[cfg(target_os = "linux")]
 mod demo;
@@ -12,6 +14,8 @@ mod run;
 mod shared;
 mod similar;
 
+#[cfg(target_os = "linux")]
+pub(crate) use agent::AgentArgs;
 pub(crate) use analyze::{AnalyzeArgs, Vouch};
 #[cfg(target_os = "linux")]
 pub(crate) use demo::DemoArgs;
@@ -76,6 +80,9 @@ pub(crate) enum Command {
     /// Break a path of real packets on this machine and watch the verdict
     #[cfg(target_os = "linux")]
     Demo(DemoArgs),
+    /// The capturing end of a host, by itself
+    #[cfg(target_os = "linux")]
+    Agent(AgentArgs),
     /// Render a saved session again
     Show(ShowArgs),
     /// What a finding means, its evidence, its innocent alternatives, what to do next

@@ -1,5 +1,9 @@
 //! The commands, one file each.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod agent;
+#[cfg(target_os = "linux")]
+mod agent_stdio;
 pub(crate) mod analyze;
 pub(crate) mod completions;
 #[cfg(target_os = "linux")]

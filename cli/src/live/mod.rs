@@ -10,5 +10,6 @@ mod work;
 
 pub(crate) use child::Command;
 pub(crate) use drive::Ended;
+pub(crate) use opener::LiveOpener;
 pub(crate) use session::Setup;
 pub(crate) use work::{Task, Work};

@@ -4,7 +4,7 @@ use crate::args::Host;
 use crate::output;
 use correlate_agent::capture::live::{Live, LiveOptions};
 use correlate_agent::capture::{FrameSource, Reader};
-use correlate_agent::filter::{DEFAULT_SNAPLEN, Filter};
+use correlate_agent::filter::{DEFAULT_SNAPLEN, Exclusion, Filter};
 use correlate_agent::host::{ClockSampler, CounterReader, Namespace, interfaces, run_in};
 use correlate_agent::uplink::{CaptureOpener, CaptureRequest, HostFacts, HostProbe, OpenCapture, Refusal};
 use correlate_proto::{CaptureKind, ClockSample, HostCounters};
@@ -13,13 +13,21 @@ use std::sync::Arc;
 
 /// Opens captures of one host.
 #[derive(Debug)]
-pub(super) struct LiveOpener {
+pub(crate) struct LiveOpener {
     host: Host,
+    exclusions: Vec<Exclusion>,
 }
 
 impl LiveOpener {
-    pub(super) const fn new(host: Host) -> Self {
-        Self { host }
+    /// Opens captures of `host`.
+    pub(crate) const fn new(host: Host) -> Self {
+        Self { host, exclusions: Vec::new() }
+    }
+
+    /// Never captures this traffic, however wide the filter.
+    pub(crate) fn excluding(mut self, exclusions: Vec<Exclusion>) -> Self {
+        self.exclusions = exclusions;
+        self
     }
 
     fn namespace(&self) -> Option<PathBuf> {
@@ -32,7 +40,9 @@ impl LiveOpener {
 
 impl CaptureOpener for LiveOpener {
     fn open(&self, request: &CaptureRequest) -> Result<OpenCapture, Refusal> {
-        let filter = Filter::parse(&request.filter).map_err(|error| refusal(&error.render()))?;
+        let filter = Filter::parse(&request.filter)
+            .and_then(|filter| filter.excluding(&self.exclusions))
+            .map_err(|error| refusal(&error.render()))?;
         let options = LiveOptions {
             namespace: self.namespace(),
             interfaces: request.interfaces.clone(),

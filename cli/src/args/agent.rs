@@ -1,0 +1,55 @@
+//! Arguments of `agent`.
+
+use clap::Args;
+use correlate_agent::filter::Exclusion;
+use correlate_proto::Endpoint;
+
+/// Arguments of `agent`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  ssh db correlate agent --stdio --name db    what `correlate run --server ssh://db` starts there")]
+pub(crate) struct AgentArgs {
+    /// Serve one coordinator over standard input and output, and end when the input does
+    #[arg(long)]
+    pub(crate) stdio: bool,
+    /// The name by which sessions ask for this agent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Never capture this connection, written as in `SSH_CONNECTION` (repeatable)
+    #[arg(long, value_name = "ADDRESS PORT ADDRESS PORT", value_parser = connection)]
+    pub(crate) exclude: Vec<Exclusion>,
+}
+
+/// Reads a connection as sshd writes it: the client's address and port, the server's address and port.
+pub(crate) fn connection(text: &str) -> Result<Exclusion, String> {
+    let wrong = || "a connection is: ADDRESS PORT ADDRESS PORT".to_owned();
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let [client, client_port, server, server_port] = words[..] else { return Err(wrong()) };
+    let end = |address: &str, port: &str| {
+        // The interface of a link-local address stands behind a percent sign.
+        let addr = address.split('%').next().and_then(|address| address.parse().ok());
+        addr.zip(port.parse().ok()).map(|(addr, port)| Endpoint { addr, port }).ok_or_else(wrong)
+    };
+    Ok(Exclusion::Connection(end(client, client_port)?, end(server, server_port)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_read_as_sshd_writes_it() {
+        let end = |text: &str, port| Endpoint { addr: text.parse().expect("an address"), port };
+        let table = [
+            ("10.0.0.1 40000 10.0.0.2 22", end("10.0.0.1", 40_000), end("10.0.0.2", 22)),
+            ("fe80::1%eth0 1 fe80::2%eth0 22", end("fe80::1", 1), end("fe80::2", 22)),
+        ];
+        for (text, client, server) in table {
+            assert_eq!(connection(text), Ok(Exclusion::Connection(client, server)));
+        }
+        for text in ["", "UNKNOWN 65535 UNKNOWN 65535", "10.0.0.1 1 10.0.0.2", "10.0.0.1 70000 10.0.0.2 22"] {
+            assert!(connection(text).is_err(), "{text}");
+        }
+    }
+}
