@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod clock;
+mod container;
 mod counters;
 mod doctor;
 mod interfaces;
@@ -12,6 +13,7 @@ pub(crate) mod sys;
 mod tables;
 
 pub use clock::ClockSampler;
+pub use container::{Container, ContainerError};
 pub use counters::CounterReader;
 pub use doctor::{Check, CheckState, doctor};
 pub(crate) use interfaces::describe;

@@ -43,6 +43,24 @@ pub(crate) fn enter_network_namespace(file: &File) -> io::Result<()> {
     checked(unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) }).map(drop)
 }
 
+/// A descriptor of the process that has this number now (`pidfd_open(2)`): it never comes to mean another one.
+pub(crate) fn process_descriptor(process: i32) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed; the descriptor is new and owned by nobody else.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
+    let fd = checked(c_int::try_from(fd).unwrap_or(-1))?;
+    // SAFETY: as above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether the process of a [`process_descriptor`] has ended.
+pub(crate) fn process_has_ended(process: &OwnedFd) -> bool {
+    let mut asked = libc::pollfd { fd: process.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one live entry is passed, and its count.
+    let ready = unsafe { libc::poll(&raw mut asked, 1, 0) };
+    // What cannot be asked is taken for ended: whoever asks must not rely on it then.
+    ready != 0
+}
+
 /// A datagram socket that is used only to ask about interfaces of its network namespace.
 pub(crate) fn query_socket() -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed; the descriptor is new and owned by nobody else.

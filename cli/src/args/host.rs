@@ -17,10 +17,17 @@ pub(crate) enum Host {
         /// Absent for all.
         interface: Option<String>,
     },
+    /// A container of this machine, by name or id.
+    Container {
+        /// As Docker or Podman knows it.
+        name: String,
+        /// Absent for all.
+        interface: Option<String>,
+    },
 }
 
 impl Host {
-    /// Reads `local[:IFACE]` or `netns:NAME[:IFACE]`. The error says what this version has instead.
+    /// Reads `local[:IFACE]`, `netns:NAME[:IFACE]` or `container:NAME[:IFACE]`. The error says what this version has instead.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "local" {
             return Ok(Self::Local { interface: None });
@@ -35,13 +42,22 @@ impl Host {
             };
             return Ok(Self::Namespace { name: named("a namespace", name)?, interface });
         }
+        if let Some(rest) = text.strip_prefix("container:") {
+            let (name, interface) = match rest.split_once(':') {
+                Some((name, interface)) => (name, Some(named("an interface", interface)?)),
+                None => (rest, None),
+            };
+            return Ok(Self::Container { name: container(name)?, interface });
+        }
         Err(not_here(text))
     }
 
     /// The interface; absent for all.
     pub(crate) fn interface(&self) -> Option<&str> {
         match self {
-            Self::Local { interface } | Self::Namespace { interface, .. } => interface.as_deref(),
+            Self::Local { interface }
+            | Self::Namespace { interface, .. }
+            | Self::Container { interface, .. } => interface.as_deref(),
         }
     }
 }
@@ -53,16 +69,21 @@ fn named(what: &str, text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A name as Docker and Podman allow them; it becomes part of a path at the engine.
+fn container(name: &str) -> Result<String, String> {
+    let is_valid = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    if !is_valid {
+        return Err("a container is given by its name or id: letters, digits and _ . - only".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
 /// Forms of the contract that this version does not have, each with what to do meanwhile.
 fn not_here(text: &str) -> String {
     if text.starts_with("ssh://") {
         return "this version does not capture over ssh; capture there with `tcpdump -i any -s 128 -w FILE`, \
                 fetch the file, and use `correlate analyze`"
-            .to_owned();
-    }
-    if text.starts_with("container:") {
-        return "this version does not look up containers; name the container's namespace by the process id of \
-                its first process, as netns:/proc/PID/ns/net (docker inspect -f '{{.State.Pid}}' NAME)"
             .to_owned();
     }
     format!(
@@ -76,6 +97,7 @@ impl fmt::Display for Host {
         let (name, interface) = match self {
             Self::Local { interface } => ("local".to_owned(), interface),
             Self::Namespace { name, interface } => (format!("netns:{name}"), interface),
+            Self::Container { name, interface } => (format!("container:{name}"), interface),
         };
         f.write_str(&name)?;
         interface.as_ref().map_or(Ok(()), |interface| write!(f, ":{interface}"))
@@ -99,6 +121,11 @@ mod tests {
             ("netns:web:eth0", namespace("web", Some("eth0"))),
             ("netns:/proc/12/ns/net", namespace("/proc/12/ns/net", None)),
             ("netns:/run/a:b/net:lo", namespace("/run/a:b/net", Some("lo"))),
+            ("container:web", Host::Container { name: "web".into(), interface: None }),
+            (
+                "container:shop_db-1.a:eth0.7",
+                Host::Container { name: "shop_db-1.a".into(), interface: Some("eth0.7".into()) },
+            ),
         ];
         for (text, host) in table {
             assert_eq!(Host::parse(text), Ok(host.clone()));
@@ -110,7 +137,10 @@ mod tests {
     fn what_this_version_lacks_says_what_to_do_instead() {
         for (text, remedy) in [
             ("ssh://root@db/eth0", "tcpdump"),
-            ("container:web", "netns:/proc/PID/ns/net"),
+            ("container:", "name or id"),
+            ("container:../images", "name or id"),
+            ("container:a?b", "name or id"),
+            ("container:web:", "an interface must be named"),
             ("db-7", "correlate analyze"),
             ("local:", "leave the colon out"),
             ("netns:", "a namespace must be named"),

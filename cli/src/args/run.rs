@@ -12,9 +12,11 @@ Examples:
   correlate run --client netns:web --server netns:db port 5432 --duration 30s
   correlate run --client local:eth0 --server netns:db:veth1 port 5432
   correlate run --client netns:web --server netns:db port 5432 --fail-on error -- ./run-tests
+  correlate run --client container:web --server container:db:eth0 port 5432 --duration 30s
 
-HOST is local[:INTERFACE] or netns:NAME[:INTERFACE]; NAME is a name of `ip netns` or a path such as \
-/proc/1234/ns/net.
+HOST is local[:INTERFACE], netns:NAME[:INTERFACE] or container:NAME[:INTERFACE]. A namespace is a name of `ip \
+netns` or a path such as /proc/1234/ns/net; a container is a name or id that Docker or Podman on this machine \
+knows (at DOCKER_HOST and the usual sockets; CORRELATE_CONTAINER_SOCKET names another).
 
 Without --duration, --count or a command it runs until Ctrl-C, which ends it in order: stop the captures, take \
 in what is left, judge. A second Ctrl-C aborts with status 130. The command's own exit status is written in \

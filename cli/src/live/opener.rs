@@ -1,27 +1,31 @@
 //! Opens captures on this machine, in its own network namespace or another.
 
-use crate::args::Host;
+use crate::args::{Host, similar};
 use crate::output;
 use correlate_agent::capture::live::{Live, LiveOptions};
 use correlate_agent::capture::{FrameSource, Reader};
 use correlate_agent::filter::{DEFAULT_SNAPLEN, Exclusion, Filter};
-use correlate_agent::host::{ClockSampler, CounterReader, Namespace, interfaces, run_in};
+use correlate_agent::host::{
+    ClockSampler, Container, ContainerError, CounterReader, Namespace, interfaces, run_in,
+};
 use correlate_agent::uplink::{CaptureOpener, CaptureRequest, HostFacts, HostProbe, OpenCapture, Refusal};
 use correlate_proto::{CaptureKind, ClockSample, HostCounters};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Opens captures of one host.
 #[derive(Debug)]
 pub(crate) struct LiveOpener {
     host: Host,
     exclusions: Vec<Exclusion>,
+    /// What a container's name meant when it was first looked up: the capture and its counters are of the same one.
+    container: Mutex<Option<Container>>,
 }
 
 impl LiveOpener {
     /// Opens captures of `host`.
     pub(crate) const fn new(host: Host) -> Self {
-        Self { host, exclusions: Vec::new() }
+        Self { host, exclusions: Vec::new(), container: Mutex::new(None) }
     }
 
     /// Never captures this traffic, however wide the filter.
@@ -30,11 +34,21 @@ impl LiveOpener {
         self
     }
 
-    fn namespace(&self) -> Option<PathBuf> {
+    fn namespace(&self) -> Result<Option<PathBuf>, Refusal> {
         match &self.host {
-            Host::Local { .. } => None,
-            Host::Namespace { name, .. } => Some(PathBuf::from(name)),
+            Host::Local { .. } => Ok(None),
+            Host::Namespace { name, .. } => Ok(Some(PathBuf::from(name))),
+            Host::Container { name, .. } => self.container(name).map(Some),
         }
+    }
+
+    fn container(&self, name: &str) -> Result<PathBuf, Refusal> {
+        let mut known = self.container.lock().unwrap_or_else(PoisonError::into_inner);
+        let container = match known.take() {
+            Some(container) => container,
+            None => Container::find(name).map_err(|error| no_container(&error))?,
+        };
+        Ok(known.insert(container).namespace())
     }
 }
 
@@ -44,7 +58,7 @@ impl CaptureOpener for LiveOpener {
             .and_then(|filter| filter.excluding(&self.exclusions))
             .map_err(|error| refusal(&error.render()))?;
         let options = LiveOptions {
-            namespace: self.namespace(),
+            namespace: self.namespace()?,
             interfaces: request.interfaces.clone(),
             filter: filter.clone(),
             snaplen: if request.snaplen == 0 { DEFAULT_SNAPLEN } else { request.snaplen },
@@ -67,7 +81,7 @@ impl CaptureOpener for LiveOpener {
     }
 
     fn facts(&self) -> HostFacts {
-        let namespace = self.namespace();
+        let Ok(namespace) = self.namespace() else { return HostFacts::default() };
         let namespace = namespace.as_deref().map(Namespace::named);
         let found = run_in(namespace.as_ref(), interfaces).ok().and_then(Result::ok);
         HostFacts { system: std::env::consts::OS.to_owned(), interfaces: found.unwrap_or_default() }
@@ -77,7 +91,7 @@ impl CaptureOpener for LiveOpener {
 impl LiveOpener {
     /// Clocks and counters strengthen verdicts; without them there are still the packets.
     fn probe(&self) -> Option<Box<dyn HostProbe>> {
-        let namespace = self.namespace();
+        let namespace = self.namespace().ok()?;
         let namespace = namespace.as_deref().map(Namespace::named);
         let counters = run_in(namespace.as_ref(), CounterReader::open).ok().and_then(Result::ok)?;
         Some(Box::new(Probe { clock: ClockSampler::new().ok()?, counters }))
@@ -96,6 +110,16 @@ impl HostProbe for Probe {
 
     fn counters(&mut self) -> Option<HostCounters> {
         self.counters.read().ok()
+    }
+}
+
+/// Names what comes close to a name that no container has.
+fn no_container(error: &ContainerError) -> Refusal {
+    let refused = refusal(&error.to_string());
+    let ContainerError::Unknown { name, known, .. } = error else { return refused };
+    match similar(name, known.iter().map(String::as_str)).as_slice() {
+        [] => refused,
+        close => Refusal { remedy: format!("did you mean {}?", close.join(" or ")), ..refused },
     }
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const BOTH: [&str; 5] = ["run", "--client", "local:lo", "--server", "local:lo"];
 
 /// Whether this user may capture; a run that must be able to (`CI=true`) fails if not.
-fn may_capture() -> bool {
+pub(super) fn may_capture() -> bool {
     let doctor = correlate(&["doctor"]);
     let may = !doctor.stdout.lines().any(|line| line.starts_with("missing"));
     assert!(may || std::env::var("CI").as_deref() != Ok("true"), "cannot capture here: {}", doctor.stdout);
