@@ -135,8 +135,8 @@ impl Session {
         cut(segment, start, segment.at.as_ns(), novelty, packet.mss, |piece: Piece| {
             let ack = if piece.kind == Kind::Ack { piece.ack.wrapping_add(acks) } else { 0 };
             let piece = Piece { ack, doubtful: packet.doubtful, ..piece };
-            let twin = end == End::Receiver && twins.note(index, &piece);
-            lane.take(end, piece, |found| sink.take(&found, tally));
+            let twin = end == End::Receiver && twins.note(index, &piece, (shift, acks));
+            lane.take(end, piece, twin, |found| sink.take(&found, tally));
             if twin {
                 tally.note_twin(lane.received.last_number());
             }

@@ -38,13 +38,13 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Takes in a piece captured at `end`, its offsets and acknowledgement numbered as the upstream point numbers
-    /// them; gives its matches to `each`.
-    pub(crate) fn take(&mut self, end: End, mut piece: Piece, mut each: impl FnMut(Match)) {
+    /// them; gives its matches to `each`. A `twin` of an earlier one is matched with nothing but its like.
+    pub(crate) fn take(&mut self, end: End, mut piece: Piece, twin: bool, mut each: impl FnMut(Match)) {
         self.side(end).number(&mut piece);
         if end == End::Receiver {
             piece.tsval = piece.tsval.map(|value| value.wrapping_add(self.stamp_shift));
         }
-        self.offer(end, piece, &mut each);
+        self.offer(end, piece, twin, &mut each);
     }
 
     /// The pieces of `end` that wait.
@@ -81,7 +81,7 @@ impl Lane {
             return;
         }
         for piece in self.side(end).take_due(i64::MAX) {
-            self.offer(end, piece, &mut each);
+            self.offer(end, piece, false, &mut each);
         }
     }
 
@@ -93,14 +93,16 @@ impl Lane {
         }
     }
 
-    fn offer(&mut self, end: End, piece: Piece, each: &mut impl FnMut(Match)) {
+    fn offer(&mut self, end: End, piece: Piece, twin: bool, each: &mut impl FnMut(Match)) {
         let trust = self.learner.trust;
         let (own, other) = self.sides(end);
         if other.is_empty() {
             own.wait(piece);
             return;
         }
-        match other.take(&piece, trust).or_else(|| take_with_rewritten_marks(other, &piece, trust)) {
+        let found = other.take(&piece, trust);
+        let rewritten = |other| if twin { None } else { take_with_rewritten_marks(other, &piece, trust) };
+        match found.or_else(|| rewritten(other)) {
             Some(counterpart) => {
                 let pair = self.pair(end, piece, counterpart);
                 self.learn(&pair);
