@@ -238,6 +238,10 @@ pub enum LossCause {
     Random,
     /// In bursts.
     Bursty,
+    /// What exceeds a rate is dropped at once, without a queue.
+    Policer,
+    /// A queue on the way runs over.
+    TailDrop,
 }
 
 /// What became of an ICMP "too big" message.

@@ -16,7 +16,7 @@ pub struct Expect {
     pub exit: Vec<i32>,
     /// Whether there is a problem to be found.
     pub problem: bool,
-    /// Why packets are lost, if they are and the cause shows: `random`, `policer`, `tail-drop`, `outage`.
+    /// Why packets are lost, if they are and the cause shows: `random`, `bursty`, `policer`, `tail-drop`, `outage`.
     pub cause: Option<&'static str>,
     /// Which connections the findings of `must` and `may` concern: all that one of a code's entries names, and no
     /// others. A code without an entry concerns no connection (a capture, a clock), or none that the ledger could

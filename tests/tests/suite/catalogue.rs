@@ -66,6 +66,7 @@ fn judge(scenario: &Scenario, seed: u64) -> Outcome {
     for (way, ran, expectation) in [("captures", &captures, &expectation), ("live", &recording.live, &live)] {
         wrong.extend(expectation.complaints(ran).into_iter().map(|complaint| format!("{way}: {complaint}")));
     }
+    wrong.extend(causes(scenario, &captures));
     if (replayed.status, &replayed.stdout) != (recording.live.status, &recording.live.stdout) {
         wrong.push(differs(&recording.live, &replayed));
     }
@@ -92,6 +93,19 @@ fn is_captured_whole(scenario: &Scenario) -> bool {
 fn without_counters(live: &Report) -> BTreeSet<(&str, &str)> {
     let blind = |(code, place)| (if code == "accept-queue-full" { "syn-unanswered" } else { code }, place);
     live.accusations().into_iter().map(blind).collect()
+}
+
+/// What the report says of why packets are lost, if that is not the scenario's cause. An outage has a finding of its own.
+fn causes(scenario: &Scenario, captures: &Ran) -> Option<String> {
+    let due = scenario.expect.cause.filter(|cause| *cause != "outage")?;
+    let report = Report::read(captures).ok()?;
+    let findings = report.at("/findings").as_array()?;
+    let losses = findings.iter().filter(|found| found["code"] == "packet-loss");
+    let told: Vec<&str> = losses.filter_map(|found| found.pointer("/details/cause")?.as_str()).collect();
+    // Of few losses nobody can say whether they are random.
+    let fits = |told: &&str| *told == due || (due, *told) == ("random", "unknown");
+    (!told.is_empty() && !told.iter().any(fits))
+        .then(|| format!("captures: the cause is {due}, and it says {told:?}"))
 }
 
 fn unlike(live: &Ran, captures: &Ran) -> Option<String> {

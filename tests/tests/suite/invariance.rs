@@ -142,20 +142,17 @@ fn said(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.findings.iter().map(finding).collect();
     // Which connection came first is known only as far as the clocks are.
     let aligned = report.findings.iter().all(|found| found.code != Code::ClockUnaligned);
-    let mut connections: Vec<String> = report
-        .connections
-        .iter()
-        .map(|one| {
-            let id = if aligned { one.id.as_str() } else { "" };
-            format!(
-                "{id} {:?} {:?} {:?} {} {:?}",
-                one.initiator, one.client, one.server, one.state, one.closed_by
-            )
-        })
-        .collect();
+    let mut connections: Vec<_> = report.connections.iter().collect();
     if !aligned {
-        connections.sort_unstable();
+        connections.sort_unstable_by_key(|one| (one.client.port, one.server.port));
     }
+    let connections = connections.into_iter().map(|one| {
+        let id = if aligned { one.id.as_str() } else { "" };
+        format!(
+            "{id} {:?} {:?} {:?} {} {:?}",
+            one.initiator, one.client, one.server, one.state, one.closed_by
+        )
+    });
     lines.extend(connections);
     lines.extend(report.paths.iter().map(|path| {
         format!("{} {:?} {} {}", path.from, path.direction, path.segments_sent, path.segments_lost)

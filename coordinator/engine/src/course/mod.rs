@@ -1,7 +1,9 @@
 //! The course of one direction of a path over time, over all of its connections: when it carried, and when it did not.
 
+mod passages;
 mod silences;
 
+pub(crate) use passages::{Gone, Passages, Passed};
 pub(crate) use silences::{LEAST_NS, Silence, Silences};
 
 use crate::connection::{Connection, Run};
@@ -13,6 +15,7 @@ use correlate_proto::Direction;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Course {
     pub(crate) silences: Silences,
+    pub(crate) passages: Passages,
 }
 
 /// A segment that was lost, as a course takes it in.
@@ -25,14 +28,16 @@ pub(crate) struct Lost {
 
 impl Course {
     /// `sent` arrived as `received`.
-    pub(crate) fn deliver(&mut self, sent: &Piece, _received: &Piece) {
+    pub(crate) fn deliver(&mut self, sent: &Piece, received: &Piece) {
         self.silences.deliver(sent.at, sent.ip_len);
+        self.passages.deliver(sent, received);
     }
 
     /// A segment of `connection` was lost.
     pub(crate) fn lose(&mut self, lost: &Lost, connection: u64) {
         // A host repeats RSTs for whatever still reaches it.
         if lost.piece.kind != Kind::Rst {
+            self.passages.lose(&lost.piece);
             self.silences.lose(&lost.piece, lost.confirmed, connection);
         }
     }

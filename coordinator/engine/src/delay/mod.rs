@@ -17,6 +17,7 @@ mod totals;
 mod turns;
 mod watch;
 
+pub(crate) use figures::queueing_of;
 pub(crate) use leg::Mark;
 pub(crate) use measured::Measured;
 pub(crate) use samples::Samples;

@@ -80,7 +80,11 @@ fn bursty() -> Scenario {
         bulk(100_000, 10 * MB),
     )
     .rules(vec![Rule::new("lose", Match::s2c().data(), Action::DropBurst { enter: 0.005, leave: 0.25 })])
-    .expecting(losing(&["packet-loss"]).may(&["asymmetric-loss", "spurious-retransmission", "outage"]))
+    .expecting(
+        losing(&["packet-loss"])
+            .may(&["asymmetric-loss", "spurious-retransmission", "outage"])
+            .cause("bursty"),
+    )
 }
 
 fn with_reorder_dup() -> Scenario {

@@ -14,6 +14,7 @@
 //! does not pass, a forgotten connection, an `outage`.
 
 mod acks;
+mod cause;
 mod draft;
 mod odd;
 mod outage;

@@ -1,7 +1,9 @@
 //! `packet-loss` and `asymmetric-loss`, and the path's own counts.
 
+use super::cause::{self, Shape};
 use super::draft::{Draft, Place};
 use super::totals::{Cases, Completeness, Counts};
+use crate::delay::queueing_of;
 use crate::findings::Odds;
 use crate::findings::view::path_of;
 use crate::stats;
@@ -59,18 +61,50 @@ pub(super) fn are_apart(others: Counts, acks: Counts) -> bool {
     acks.ratio() > others.ratio() && stats::differ(acks.lost, acks.sent, others.lost, others.sent)
 }
 
-fn details(place: &Place<'_>, counts: Counts) -> Details {
+fn details(place: &Place<'_>, counts: Counts, shape: Option<Shape>) -> Details {
     let Counts { sent, lost } = counts;
     let (low, high) = stats::wilson95(lost, sent);
     let (delivered, all_lost) = place.totals.delivered_and_lost();
     let bursts = place.totals.bursts;
     let mean_burst = if bursts > 0 { stats::ratio(all_lost, bursts) } else { 1.0 };
-    let cause = match stats::Gilbert::of_runs(delivered, all_lost, bursts).bursty() {
-        None => LossCause::Unknown,
-        Some(true) => LossCause::Bursty,
-        Some(false) => LossCause::Random,
+    let cause = match (shape, stats::Gilbert::of_runs(delivered, all_lost, bursts).bursty()) {
+        (Some(Shape::Policer(_)), _) => LossCause::Policer,
+        (Some(Shape::TailDrop(_)), _) => LossCause::TailDrop,
+        (None, None) => LossCause::Unknown,
+        (None, Some(true)) => LossCause::Bursty,
+        (None, Some(false)) => LossCause::Random,
     };
     Details::Loss { sent, lost, ratio: stats::ratio(lost, sent), ci95: [low, high], mean_burst, cause }
+}
+
+/// What the losses of a direction look like among what passed. Nothing where a capture lacks packets: what it lacks
+/// would look lost.
+fn shape(place: &Place<'_>) -> Option<Shape> {
+    let clock = place.session.clock(place.up, place.down)?;
+    let course = &place.session.courses.get(&(place.up, place.down))?[place.direction.index()];
+    if place.receiver_is_suspect() || place.sender_is_suspect() {
+        return None;
+    }
+    let (passed, lost) = course.passages.whole();
+    let queued = passed
+        .into_iter()
+        .filter_map(|one| Some((one, queueing_of(clock, place.direction, (one.sent, one.received))?)));
+    cause::shape(&queued.collect::<Vec<_>>(), &lost, clock.min_rtt()?.as_ns())
+}
+
+/// The cause in words, behind a sentence; empty if none shows.
+fn because(shape: Option<Shape>) -> String {
+    match shape {
+        Some(Shape::Policer(octets_per_second)) => format!(
+            ". What exceeds about {:.1} Mbit/s is dropped at once, as a policer does",
+            octets_per_second * 8e-6
+        ),
+        Some(Shape::TailDrop(queued_ns)) => format!(
+            ". They fall on moments when packets queue for up to {} ms: a queue on the way runs over",
+            queued_ns / 1_000_000
+        ),
+        None => String::new(),
+    }
 }
 
 /// Loss in one direction.
@@ -84,13 +118,15 @@ pub(super) fn packet_loss(place: &Place<'_>) -> Option<Finding> {
         _ => Severity::Error,
     };
     let (low, high) = stats::wilson95(lost, sent);
+    let shape = shape(place);
     let sentence = format!(
-        "{lost} of {sent} segments were lost {}: {:.2} % (95 % interval {:.2} to {:.2} %), {}.",
+        "{lost} of {sent} segments were lost {}: {:.2} % (95 % interval {:.2} to {:.2} %), {}{}.",
         place.way(),
         ratio * 100.0,
         low * 100.0,
         high * 100.0,
         place.share(cases),
+        because(shape),
     );
     Some(place.finding(Draft {
         code: Code::PacketLoss,
@@ -100,7 +136,7 @@ pub(super) fn packet_loss(place: &Place<'_>) -> Option<Finding> {
         cases,
         count: lost,
         sentence,
-        details: details(place, counts),
+        details: details(place, counts, shape),
         absent: Some("none of them"),
         alternatives: vec![place.host_edge(cases)],
     }))
@@ -156,7 +192,7 @@ pub(super) fn asymmetric_loss(
         cases,
         count: counts.lost,
         sentence,
-        details: details(place, counts),
+        details: details(place, counts, shape(place)),
         absent: Some("none of them"),
         alternatives: vec![place.host_edge(cases)],
     }))
