@@ -12,6 +12,7 @@ mod registry;
 pub mod replay;
 mod service;
 pub mod session;
+pub mod trust;
 
 pub use embedded::{Connector, Embedded};
 pub use recording::{Recording, RecordingError};

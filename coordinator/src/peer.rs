@@ -1,5 +1,7 @@
 //! Who is at the other end of a connection, and what they may do.
 
+use std::fmt;
+
 /// What a peer may do. Each role is its own: an operator's key captures nothing, an agent's asks for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeerRole {
@@ -20,6 +22,12 @@ impl PeerRole {
             Self::Operator => "operator",
             Self::Agent => "agent",
         }
+    }
+
+    /// The role of that word; `None` if there is none.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Viewer, Self::Operator, Self::Agent].into_iter().find(|role| role.word() == word)
     }
 }
 
@@ -54,6 +62,15 @@ impl Peer {
     }
 }
 
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("a local user"),
+            Self::Known { name, role } => write!(f, "{} {name}", role.word()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +83,7 @@ mod tests {
         assert_eq!(may(PeerRole::Operator), [true, true, false]);
         assert_eq!(may(PeerRole::Agent), [false, false, true]);
         assert!(all.iter().all(|role| Peer::Local.may(*role)));
+        assert_eq!(all.map(|role| PeerRole::of_word(role.word())), all.map(Some));
+        assert_eq!(PeerRole::of_word("root"), None);
     }
 }

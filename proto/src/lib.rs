@@ -1,6 +1,8 @@
 //! The contract of `correlate`: the vocabulary that every part speaks, and the messages on the wire.
 
 pub mod convert;
+#[cfg(feature = "grpc")]
+pub mod join_token;
 pub mod point;
 pub mod report;
 pub mod segment;
@@ -9,6 +11,8 @@ pub mod time;
 pub mod tuple;
 pub mod wire;
 
+#[cfg(feature = "grpc")]
+pub use join_token::JoinToken;
 pub use point::{
     CaptureKind, CapturePoint, CapturePointId, ClockSample, Coverage, HostCounters, Interface, Offloads,
     PointStats,

@@ -3,8 +3,12 @@
 
 use std::path::Path;
 
-const FILES: [&str; 3] =
-    ["correlate/v1/capture.proto", "correlate/v1/batch.proto", "correlate/v1/coordinator.proto"];
+const FILES: [&str; 4] = [
+    "correlate/v1/capture.proto",
+    "correlate/v1/batch.proto",
+    "correlate/v1/coordinator.proto",
+    "correlate/v1/trust.proto",
+];
 const GENERATED: &str = "correlate.v1.rs";
 
 #[test]

@@ -214,6 +214,7 @@ fn request(start: wire::StartCapture) -> Result<CaptureRequest, String> {
         snaplen: start.snaplen,
         interfaces: start.interfaces,
         decapsulate: start.decapsulate,
+        asked_by: Some(start.asked_by).filter(|name| !name.is_empty()),
         count: (start.count > 0).then_some(start.count),
         duration: (start.duration_ms > 0).then(|| Duration::from_millis(start.duration_ms)),
     })

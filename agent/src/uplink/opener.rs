@@ -18,6 +18,8 @@ pub struct CaptureRequest {
     pub interfaces: Vec<String>,
     /// Look inside tunnels and tags.
     pub decapsulate: bool,
+    /// Name of the operator who asks; `None`: the coordinator knows of none.
+    pub asked_by: Option<String>,
     /// End after so many packets; `None`: no limit.
     pub count: Option<u64>,
     /// End after so long; `None`: no limit.

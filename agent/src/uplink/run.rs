@@ -153,7 +153,11 @@ async fn connect_and_serve(
 }
 
 async fn connect(dial: &Dial) -> Result<CoordinatorClient<Channel>, UplinkError> {
-    let io = dial().await.map_err(UplinkError::Unreachable)?;
+    let io = dial().await.map_err(|error| {
+        // One end does not take the other's certificate; `trust` says which and why.
+        let untrusted = error.kind() == io::ErrorKind::PermissionDenied;
+        if untrusted { UplinkError::Refused(error.to_string()) } else { UplinkError::Unreachable(error) }
+    })?;
     // The channel must not dial by itself: a second connection begins with a second Hello.
     let mut slot = Some(TokioIo::new(io));
     let connector = tower::service_fn(move |_| {

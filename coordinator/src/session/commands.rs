@@ -18,6 +18,7 @@ pub(super) fn start(options: &SessionOptions, point: CapturePointId) -> wire::Co
         duration_ms: options.duration.map_or(0, millis),
         interfaces: spec.interfaces.clone(),
         decapsulate: options.decapsulate,
+        asked_by: options.asked_by.clone(),
     }))
 }
 

@@ -23,6 +23,8 @@ pub struct SessionOptions {
     pub duration: Option<Duration>,
     /// Look inside tunnels and tags.
     pub decapsulate: bool,
+    /// Name of the operator who asks, for agents whose owners care; empty: whoever runs this coordinator.
+    pub asked_by: String,
     /// Keep the session in this file, which must not exist.
     pub save: Option<PathBuf>,
     /// Keep every packet until the end even if the session is not saved: for renderings that show packets.
@@ -74,6 +76,7 @@ impl Default for SessionOptions {
             count: None,
             duration: None,
             decapsulate: false,
+            asked_by: String::new(),
             save: None,
             keep_packets: false,
             limit_bytes: 1 << 30,
