@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_token_reads_back_as_it_was_written() {
-        for coordinator in ["", "collector.example:7350", "[2001:db8::1]:7350"] {
+        for coordinator in ["", "collector.example:4747", "[2001:db8::1]:4747"] {
             let token = token(coordinator);
             assert_eq!(format!(" {token}\n").parse(), Ok(token));
         }

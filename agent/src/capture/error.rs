@@ -60,6 +60,16 @@ pub enum CaptureError {
         /// How many are possible.
         most: usize,
     },
+    /// The owner of the host allows less than there is.
+    #[error(
+        "more than {limit} packets came within a second, and the policy of this host ({rule}) allows no more; use a filter that matches fewer"
+    )]
+    Forbidden {
+        /// The file and the key in it.
+        rule: String,
+        /// Packets per second that are allowed.
+        limit: u64,
+    },
     /// The network namespace could not be entered.
     #[cfg(target_os = "linux")]
     #[error(transparent)]

@@ -77,6 +77,20 @@ impl<S: FrameSource> Reader<S> {
         self
     }
 
+    /// Reads from what `change` makes of the source.
+    #[must_use]
+    pub fn map_source<T>(self, change: impl FnOnce(S) -> T) -> Reader<T> {
+        Reader {
+            source: change(self.source),
+            filter: self.filter,
+            quote_filter: self.quote_filter,
+            skipped: self.skipped,
+            reasons: self.reasons,
+            not_matched: self.not_matched,
+            addresses: self.addresses,
+        }
+    }
+
     /// Appends records to `batch` until it holds `max` of them.
     ///
     /// An error leaves in `batch` what was read before it.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 /// The port where a coordinator listens unless told otherwise.
-pub const DEFAULT_PORT: u16 = 7350;
+pub const DEFAULT_PORT: u16 = 4747;
 
 /// Host and port of a coordinator. Read from `host`, `host:port`, `[IPv6]:port`, with or without `https://` before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +57,12 @@ mod tests {
     #[test]
     fn hosts_ports_and_schemes_are_read() {
         for (text, read) in [
-            ("collector", "collector:7350"),
+            ("collector", "collector:4747"),
             ("collector:1", "collector:1"),
             ("https://collector.example:8443/", "collector.example:8443"),
             ("10.0.0.1:9", "10.0.0.1:9"),
             ("[2001:db8::1]:9", "[2001:db8::1]:9"),
-            ("[::1]", "[::1]:7350"),
+            ("[::1]", "[::1]:4747"),
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), read);
         }
