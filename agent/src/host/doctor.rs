@@ -46,7 +46,8 @@ pub fn doctor() -> Vec<Check> {
     let source = std::fs::read_to_string(source).unwrap_or_default();
     let privileges = Privileges::current();
     let mut checks = vec![kernel(release.trim())];
-    checks.extend(privilege_checks(privileges));
+    checks.extend(privilege_checks(&privileges));
+    checks.push(held(&privileges));
     checks.push(discipline());
     checks.push(clock_source(source.trim()));
     match interfaces() {
@@ -78,7 +79,7 @@ fn kernel(release: &str) -> Check {
     }
 }
 
-fn privilege_checks(privileges: Privileges) -> Vec<Check> {
+fn privilege_checks(privileges: &Privileges) -> Vec<Check> {
     let user = privileges.user;
     let state = |has: bool, otherwise| if has { CheckState::Ok } else { otherwise };
     let mut capture = Check::new(
@@ -112,6 +113,23 @@ fn privilege_checks(privileges: Privileges) -> Vec<Check> {
         lab = lab.remedy("run `correlate demo` with sudo, or allow user namespaces by sysctl");
     }
     vec![capture, namespaces, lab]
+}
+
+/// What this process holds, and what holds it back. An agent gives up what it does not need when it starts.
+fn held(privileges: &Privileges) -> Check {
+    // A whole set is root's; its names tell nothing.
+    let capabilities = match privileges.capabilities.as_slice() {
+        [] => "no capability".to_owned(),
+        all if all.len() > 30 => format!("{} capabilities", all.len()),
+        some => some.join(" "),
+    };
+    let on = |held: bool| if held { "on" } else { "off" };
+    let says = format!(
+        "{capabilities}, no_new_privs {}, seccomp {}",
+        on(privileges.no_new_privileges),
+        on(privileges.calls_filtered)
+    );
+    Check::new("held", CheckState::Ok, says)
 }
 
 fn discipline() -> Check {
@@ -197,15 +215,34 @@ mod tests {
             net_admin: false,
             sys_admin: false,
             user_namespaces: false,
+            ..Privileges::default()
         };
-        let checks = privilege_checks(none);
+        let checks = privilege_checks(&none);
         assert_eq!(checks[0].state, CheckState::Missing);
         assert!(checks.iter().all(|check| check.remedy.is_some()), "{checks:?}");
         let all =
-            Privileges { user: 0, net_raw: true, net_admin: true, sys_admin: true, user_namespaces: true };
+            Privileges { net_raw: true, net_admin: true, sys_admin: true, user_namespaces: true, ..none };
         assert!(
-            privilege_checks(all).iter().all(|check| check.state == CheckState::Ok && check.remedy.is_none())
+            privilege_checks(&all)
+                .iter()
+                .all(|check| check.state == CheckState::Ok && check.remedy.is_none())
         );
+    }
+
+    #[test]
+    fn what_is_held_is_named() {
+        let capabilities = vec!["CAP_NET_RAW".to_owned()];
+        let agent = Privileges {
+            capabilities,
+            no_new_privileges: true,
+            calls_filtered: true,
+            ..Privileges::default()
+        };
+        assert_eq!(held(&agent).says, "CAP_NET_RAW, no_new_privs on, seccomp on");
+        let nobody = held(&Privileges::default());
+        assert_eq!(nobody.says, "no capability, no_new_privs off, seccomp off");
+        let root = Privileges { capabilities: vec![String::new(); 41], ..Privileges::default() };
+        assert!(held(&root).says.starts_with("41 capabilities"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod clock;
+mod confine;
 mod container;
 mod counters;
 mod doctor;
@@ -13,6 +14,7 @@ pub(crate) mod sys;
 mod tables;
 
 pub use clock::ClockSampler;
+pub use confine::{ConfineError, confine};
 pub use container::{Container, ContainerError};
 pub use counters::CounterReader;
 pub use doctor::{Check, CheckState, doctor};

@@ -282,6 +282,40 @@ pub(crate) fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Bits of capabilities (`linux/capability.h`).
+pub(crate) const NET_ADMIN: u32 = 12;
+pub(crate) const NET_RAW: u32 = 13;
+pub(crate) const SYS_PTRACE: u32 = 19;
+pub(crate) const SYS_ADMIN: u32 = 21;
+
+/// The calling thread, and those that it starts, gain no privilege any more by starting programs (prctl(2)).
+pub(crate) fn forbid_new_privileges() -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    checked(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map(drop)
+}
+
+/// Gives up every capability of the calling thread but those of `kept` that it has (capset(2), version 3: two words
+/// for 64 capabilities).
+pub(crate) fn keep_capabilities(kept: &[u32]) -> io::Result<()> {
+    const VERSION_3: u32 = 0x2008_0522;
+    // Version, and the thread: 0 is the calling one.
+    let mut header = [VERSION_3, 0u32];
+    // Effective, permitted and inheritable of the lower 32, then of the upper.
+    let mut sets = [0u32; 6];
+    // SAFETY: header and sets are laid out as the kernel's structures of three and two words, and live through the
+    // calls; the first call fills the sets.
+    checked_long(unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) })?;
+    let mask = kept.iter().fold(0u32, |mask, bit| mask | 1 << bit);
+    let held = sets[1] & mask;
+    sets = [held, held, 0, 0, 0, 0];
+    // SAFETY: as above; the second call reads both.
+    checked_long(unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) })
+}
+
+fn checked_long(status: libc::c_long) -> io::Result<()> {
+    if status < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 fn checked(status: c_int) -> io::Result<c_int> {
     if status < 0 { Err(io::Error::last_os_error()) } else { Ok(status) }
 }
