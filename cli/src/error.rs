@@ -23,6 +23,16 @@ impl CliError {
         self
     }
 
+    /// What failed, on what.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The remedy; empty if none is known.
+    pub(crate) fn remedy(&self) -> &str {
+        self.hint.as_deref().unwrap_or_default()
+    }
+
     /// An error that says what to do behind its last semicolon; `otherwise` is for one that does not.
     pub(crate) fn remedied(text: &str, otherwise: &str) -> Self {
         let (what, remedy) = text.rsplit_once("; ").unwrap_or((text, otherwise));

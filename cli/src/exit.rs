@@ -53,7 +53,8 @@ pub(crate) enum FailOn {
 }
 
 impl FailOn {
-    const fn threshold(self) -> Option<Severity> {
+    /// The least severity that makes it.
+    pub(crate) const fn threshold(self) -> Option<Severity> {
         match self {
             Self::Error => Some(Severity::Error),
             Self::Warning => Some(Severity::Warning),
@@ -71,8 +72,7 @@ impl FailOn {
 /// missing that conclusive evidence would have shown; 3 if the evidence cannot tell; 0 if exactly the expected
 /// error and warning codes appear. A code of severity `info` may be expected too and must then appear.
 pub(crate) fn judge(report: &Report, fail_on: FailOn, expected: &[Code]) -> ExitStatus {
-    let inconclusive = report.verdict.status == Status::Inconclusive
-        || report.findings.iter().any(|finding| finding.code == Code::NotCaptured);
+    let inconclusive = is_inconclusive(report);
     let otherwise = if inconclusive { ExitStatus::Inconclusive } else { ExitStatus::Clean };
     if expected.is_empty() {
         let found = fail_on.threshold().is_some_and(|least| {
@@ -96,7 +96,14 @@ pub(crate) fn judge(report: &Report, fail_on: FailOn, expected: &[Code]) -> Exit
     if inconclusive || absent.any(suspected) { ExitStatus::Inconclusive } else { ExitStatus::Problem }
 }
 
-fn confirmed(finding: &Finding) -> bool {
+/// Whether the evidence carries no verdict, or a capture point has nothing.
+pub(crate) fn is_inconclusive(report: &Report) -> bool {
+    report.verdict.status == Status::Inconclusive
+        || report.findings.iter().any(|finding| finding.code == Code::NotCaptured)
+}
+
+/// Whether a finding is better supported than a suspicion.
+pub(crate) fn confirmed(finding: &Finding) -> bool {
     finding.confidence > Confidence::Unconfirmed
 }
 

@@ -20,10 +20,15 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let failed = |error: &CliError| cli.command.output().map(|args| output::failed(args, error));
     let status = dispatch(&cli).unwrap_or_else(|error| {
         output::say(&error.to_string());
+        failed(&error);
         ExitStatus::Error
     });
+    if status == ExitStatus::Aborted {
+        failed(&CliError::new("aborted by a second interrupt: no verdict"));
+    }
     status.into()
 }
 

@@ -1,8 +1,8 @@
 //! Where text goes: data to standard output or a file, everything else to standard error.
 
-use crate::args::{ColorChoice, Format, OutputArgs};
+use crate::args::{ColorChoice, Format, OutputArgs, VerdictArgs};
 use crate::error::CliError;
-use crate::render::{Style, json, text};
+use crate::render::{Style, json, junit, text};
 use correlate_proto::report::Report;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -23,8 +23,18 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Writes the report as `args` ask for it.
+/// Writes the report as `args` ask for it, where nothing but errors fails a run.
 pub(crate) fn report(report: &Report, args: &OutputArgs, color: ColorChoice) -> Result<(), CliError> {
+    judged(report, args, &VerdictArgs::default(), color)
+}
+
+/// Writes the report as `args` ask for it; `rule` says what fails the run.
+pub(crate) fn judged(
+    report: &Report,
+    args: &OutputArgs,
+    rule: &VerdictArgs,
+    color: ColorChoice,
+) -> Result<(), CliError> {
     // Colour belongs on a terminal; in a file only who asks for it gets it.
     let style = match (&args.output, color) {
         (Some(_), ColorChoice::Auto | ColorChoice::Never) => Style::PLAIN,
@@ -34,9 +44,26 @@ pub(crate) fn report(report: &Report, args: &OutputArgs, color: ColorChoice) -> 
         Format::Text => text::report(report, style),
         Format::Json => json::report(report)
             .map_err(|error| CliError::new(format!("cannot write the report as JSON: {error}")))?,
+        Format::Junit => junit::report(report, rule),
     };
+    write(&rendered, args)
+}
+
+/// Where there is no report, a pipeline's is written all the same and says why.
+pub(crate) fn failed(args: &OutputArgs, error: &CliError) {
+    match args.format {
+        Format::Text | Format::Json => {}
+        Format::Junit => {
+            if let Err(error) = write(&junit::failed(error.what(), error.remedy()), args) {
+                say(&error.to_string());
+            }
+        }
+    }
+}
+
+fn write(rendered: &str, args: &OutputArgs) -> Result<(), CliError> {
     match &args.output {
-        None => data(&rendered),
+        None => data(rendered),
         Some(path) => std::fs::write(path, rendered)
             .map_err(|error| CliError::output(&path.display().to_string(), &error)),
     }

@@ -96,6 +96,20 @@ pub(crate) enum Command {
     Man,
 }
 
+impl Command {
+    /// Where its report goes, if it writes one.
+    pub(crate) fn output(&self) -> Option<&OutputArgs> {
+        #[cfg(target_os = "linux")]
+        if let Self::Run(RunArgs { output, .. }) | Self::Demo(DemoArgs { output, .. }) = self {
+            return Some(output);
+        }
+        if let Self::Analyze(AnalyzeArgs { output, .. }) | Self::Show(ShowArgs { output, .. }) = self {
+            return Some(output);
+        }
+        None
+    }
+}
+
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -14,6 +14,8 @@ pub(crate) enum Format {
     Text,
     /// For programs: correlate.report/v1
     Json,
+    /// For pipelines: a test case for the verdict and one for each code that could fail
+    Junit,
 }
 
 /// Where the report goes, and as what.
@@ -28,7 +30,7 @@ pub(crate) struct OutputArgs {
 }
 
 /// What makes the exit status.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct VerdictArgs {
     /// End with status 1 from this severity on
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]

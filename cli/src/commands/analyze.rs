@@ -20,7 +20,7 @@ pub(crate) fn run(args: &AnalyzeArgs, color: ColorChoice) -> Result<ExitStatus, 
     };
     note_same(args);
     let report = analysis.report()?;
-    output::report(&report, &args.output, color)?;
+    output::judged(&report, &args.output, &args.verdict, color)?;
     Ok(judge(&report, args.verdict.fail_on, &args.verdict.expect))
 }
 

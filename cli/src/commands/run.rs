@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> Result<ExitStatus, CliE
                 keep_command(saved, &report)?;
                 output::say(&format!("saved: {}", saved.display()));
             }
-            output::report(&report, &args.output, color)?;
+            output::judged(&report, &args.output, &args.verdict, color)?;
             Ok(judge(&report, args.verdict.fail_on, &args.verdict.expect))
         }
     }

@@ -11,6 +11,6 @@ pub(crate) fn run(args: &ShowArgs, color: ColorChoice) -> Result<ExitStatus, Cli
     output::check(&args.output)?;
     let report = replay(&args.file)
         .map_err(|error| CliError::remedied(&error.to_string(), "sessions are what --save writes"))?;
-    output::report(&report, &args.output, color)?;
+    output::judged(&report, &args.output, &args.verdict, color)?;
     Ok(judge(&report, args.verdict.fail_on, &args.verdict.expect))
 }

@@ -1,8 +1,9 @@
-//! A report as text or JSON. Nothing here decides anything: what is shown is in the report.
+//! A report as text, JSON or `JUnit` XML. Nothing here decides anything: what is shown is in the report.
 
 mod connections;
 mod finding;
 pub(crate) mod json;
+pub(crate) mod junit;
 mod ladder;
 mod layout;
 mod number;
@@ -13,6 +14,7 @@ pub(crate) mod style;
 pub(crate) mod text;
 mod times;
 mod words;
+mod xml;
 
 #[cfg(target_os = "linux")]
 pub(crate) use finding::headline;

@@ -108,6 +108,15 @@ fn a_container_that_cannot_be_captured_is_a_2_that_says_what_to_do() {
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
         assert!(ran.stderr.contains(said) && ran.stderr.contains(hint), "{ran:?}");
     }
+    let file = engine.dir.path().join("net.xml");
+    let report = ["--format", "junit", "-o", file.to_str().expect("a name")];
+    let ran = engine.run("container:webb", "container:db", &report);
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    let text = std::fs::read_to_string(&file).expect("a pipeline's report is written all the same");
+    let parsed = roxmltree::Document::parse(&text).expect(&text);
+    let error = parsed.descendants().find(|node| node.has_tag_name("error")).expect("an error");
+    assert!(error.attribute("message").is_some_and(|message| message.contains("webb")), "{text}");
+    assert_eq!(error.text(), Some("did you mean web?"), "{text}");
     std::fs::remove_file(engine.socket()).expect("a socket");
     let ran = engine.run("container:web", "container:db", &[]);
     assert_eq!(ran.status, Some(2), "{ran:?}");

@@ -210,6 +210,25 @@ fn the_json_report_goes_where_it_is_asked_to_and_is_valid() {
 }
 
 #[test]
+fn the_report_of_a_pipeline_fails_where_the_status_is_1() {
+    let files = lost_syn_ack();
+    let [client, server] = files.paths();
+    let base = ["analyze", "--client", client, "--server", server, "--format", "junit"];
+    for (options, status, failures) in
+        [([].as_slice(), 1, "2"), (&["--fail-on", "never"], 0, "0"), (&["--expect", "syn-ack-lost"], 0, "0")]
+    {
+        let ran = correlate(&[&base, options].concat());
+        assert_eq!(ran.status, Some(status), "{options:?} {ran:?}");
+        let parsed = roxmltree::Document::parse(&ran.stdout).expect(&ran.stdout);
+        assert_eq!(parsed.root_element().attribute("failures"), Some(failures), "{}", ran.stdout);
+    }
+    let ran = correlate(&["analyze", "--client", "/nowhere/a.pcap", "--server", server, "--format", "junit"]);
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    let parsed = roxmltree::Document::parse(&ran.stdout).expect(&ran.stdout);
+    assert_eq!(parsed.root_element().attribute("errors"), Some("1"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_capture_may_come_from_standard_input() {
     let files = pair();
     let [client, server] = files.paths();
