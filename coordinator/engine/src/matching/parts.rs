@@ -28,14 +28,30 @@ pub(super) fn part(piece: &Piece, from: i64, to: i64) -> Piece {
         return *piece;
     }
     let len = u32::try_from(to - from).unwrap_or(piece.len);
-    let share = u64::from(piece.wire) * u64::from(len);
+    // The last segment of a super-packet is mostly shorter than the others: to the nearest, as rounding up would make two
+    // of a part that is one.
+    let (share, whole) = (u64::from(piece.wire) * u64::from(len), u64::from(piece.len.max(1)));
+    let wire = (2 * share + whole) / (2 * whole);
     Piece {
         start: from,
         len,
-        wire: u32::try_from(share.div_ceil(u64::from(piece.len.max(1)))).unwrap_or(piece.wire).max(1),
+        wire: u32::try_from(wire).unwrap_or(piece.wire).max(1),
         ip_len: piece.ip_len - (piece.len - len).min(piece.ip_len),
         ip_id: piece.ip_id.filter(|_| from == piece.start),
         sum: None,
         ..*piece
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::Kind;
+
+    #[test]
+    fn a_segment_that_is_missing_from_a_super_packet_is_one() {
+        let sent = Piece { len: 38_272, wire: 27, start: 0, ..Piece::sample(Kind::Data, 0) };
+        let parts = [(0, 5712), (5712, 7140), (7140, 38_272)].map(|(from, to)| part(&sent, from, to).wire);
+        assert_eq!(parts, [4, 1, 22]);
     }
 }
