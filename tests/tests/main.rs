@@ -10,6 +10,7 @@ mod support {
     pub(crate) mod report;
     pub(crate) mod scratch;
     pub(crate) mod skewed;
+    pub(crate) mod sshd;
 }
 
 mod suite {
@@ -23,5 +24,7 @@ mod suite {
     mod invariance;
     mod ledger;
     mod seeds;
+    mod ssh;
+    mod ssh_far_end;
     mod wall_clocks;
 }

@@ -22,6 +22,14 @@ pub enum CaptureError {
         /// What the system said.
         source: io::Error,
     },
+    /// A capture on another host ended unasked.
+    #[error("the capture at {host} ended: {said}; check the connection and start again")]
+    Remote {
+        /// The host as the user named it.
+        host: String,
+        /// What was heard last.
+        said: String,
+    },
     /// The content is no capture that this program reads.
     #[error("{name} is not a capture: {found}; {remedy}")]
     NotACapture {

@@ -106,6 +106,11 @@ impl CaptureFile {
     }
 }
 
+/// Whether a stream has nothing for now: its next frame may still come.
+fn is_time_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
 impl FrameSource for CaptureFile {
     #[inline]
     fn next(&mut self) -> Result<Next<'_>, CaptureError> {
@@ -114,6 +119,7 @@ impl FrameSource for CaptureFile {
         }
         let mut found = match self.locate() {
             Ok(found) => found,
+            Err(Stop::Failed(error)) if is_time_out(&error) => return Ok(Next::Idle),
             Err(stop) => {
                 self.ended = true;
                 match stop {

@@ -3,7 +3,7 @@
 use super::error::CaptureError;
 use super::link::LinkType;
 use core::num::NonZeroU16;
-use correlate_proto::{Heard, Interface, Local, PointStats, Timestamp};
+use correlate_proto::{Heard, Interface, Local, PointStats, Span, Timestamp};
 
 /// One frame. It borrows the source's buffer: nothing is allocated or copied per frame.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,16 @@ pub enum Next<'a> {
     End,
 }
 
+/// What is particular to a source that captures on another host, as it stands now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Remote {
+    /// The clock that stamps its frames less this host's, to within the time that a message takes between the two.
+    pub ahead: Span,
+    /// Every frame stamped up to here had been given when the source last said idle; absent while nothing proves
+    /// any. That it is idle proves nothing by itself: the connection may be.
+    pub quiet_through: Option<Timestamp<Local>>,
+}
+
 /// Anything that gives frames: an interface, a file, a stream.
 pub trait FrameSource {
     /// The next frame.
@@ -57,6 +67,17 @@ pub trait FrameSource {
     /// A file that is cut or damaged ends with [`Next::End`] and a reason in [`PointStats::ended_early`]; an
     /// error means that the source itself failed.
     fn next(&mut self) -> Result<Next<'_>, CaptureError>;
+
+    /// Asks the source to end, so that it gives what it still has and then [`Next::End`], with counters that are
+    /// whole. False if there is nothing to wait for: its counters are whole at any time.
+    fn wind_up(&mut self) -> bool {
+        false
+    }
+
+    /// What is particular to a source on another host; `None` for one of this host.
+    fn remote(&self) -> Option<Remote> {
+        None
+    }
 
     /// Counters since the source was opened.
     fn stats(&self) -> PointStats;
@@ -71,6 +92,14 @@ pub trait FrameSource {
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
     fn next(&mut self) -> Result<Next<'_>, CaptureError> {
         (**self).next()
+    }
+
+    fn wind_up(&mut self) -> bool {
+        (**self).wind_up()
+    }
+
+    fn remote(&self) -> Option<Remote> {
+        (**self).remote()
     }
 
     fn stats(&self) -> PointStats {

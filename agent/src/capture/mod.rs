@@ -12,6 +12,6 @@ mod ring;
 pub use addresses::AddressBook;
 pub use error::CaptureError;
 pub use file::CaptureFile;
-pub use frame::{Frame, FrameSource, Next};
+pub use frame::{Frame, FrameSource, Next, Remote};
 pub use link::LinkType;
 pub use reader::{Fill, Reader};

@@ -125,6 +125,11 @@ impl<S: FrameSource> Reader<S> {
         Ok(Fill::More)
     }
 
+    /// Asks the source to end: [`FrameSource::wind_up`].
+    pub fn wind_up(&mut self) -> bool {
+        self.source.wind_up()
+    }
+
     /// Counters: the source's, with skipped frames by reason and the addresses seen.
     pub fn stats(&self) -> PointStats {
         let mut stats = self.source.stats();

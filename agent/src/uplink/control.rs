@@ -1,5 +1,6 @@
 //! Captures of this agent, and what the coordinator says about them.
 
+use super::moment;
 use super::opener::{CaptureOpener, CaptureRequest};
 use super::options::Options;
 use super::thread::{self, Opened, Start, StopSignal};
@@ -57,7 +58,7 @@ impl Captures {
             version: self.options.version.clone(),
             system: facts.system,
             interfaces: facts.interfaces.iter().map(interface_to_wire).collect(),
-            realtime_ns: thread::realtime().as_ns(),
+            realtime_ns: moment::realtime().plus(facts.clock_ahead).as_ns(),
             running: self.running.keys().map(capture_id).collect(),
         }
     }

@@ -8,6 +8,7 @@ mod backoff;
 mod control;
 mod dial;
 mod horizon;
+mod moment;
 mod opener;
 mod options;
 mod pending;

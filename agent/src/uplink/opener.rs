@@ -1,7 +1,7 @@
 //! What the uplink needs of its host: captures opened, clocks and counters read.
 
 use crate::capture::{FrameSource, Reader};
-use correlate_proto::{CaptureKind, CapturePointId, ClockSample, HostCounters, Interface};
+use correlate_proto::{CaptureKind, CapturePointId, ClockSample, HostCounters, Interface, Span};
 
 /// What a coordinator asks to be captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub struct HostFacts {
     pub system: String,
     /// Interfaces with their addresses.
     pub interfaces: Vec<Interface>,
+    /// The captured host's real-time clock less that of this process, where the agent does not run on that host.
+    pub clock_ahead: Span,
 }
 
 /// Opens captures on this host.

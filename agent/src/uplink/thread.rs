@@ -1,17 +1,18 @@
 //! The thread of one capture: reads, batches, hands over, and never waits for the network.
 
 use super::horizon::Horizon;
+use super::moment::{ahead, dropping, realtime};
 use super::opener::{CaptureOpener, CaptureRequest, HostProbe, OpenCapture, Refusal};
 use super::pending::Pending;
 use super::sampling::Sampling;
 use crate::batch::{BatchBuilder, Compressor, MAX_AGE};
-use crate::capture::{CaptureError, Fill, FrameSource, Reader};
+use crate::capture::{CaptureError, Fill, FrameSource, Reader, Remote};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use correlate_proto::convert::{Loss, LossSource, capture_kind_to_wire, interface_to_wire, stats_to_wire};
 use correlate_proto::{CaptureKind, ClockSample, Local, PointStats, Record, Timestamp, wire};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Between two readings of counters, of host and capture.
@@ -19,6 +20,8 @@ const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 /// Records that are read, and for how long, before the clocks are looked at.
 const READ_AHEAD: usize = 256;
 const READ_FOR: Duration = Duration::from_millis(50);
+/// How long a source may take to end in order: less than a session waits for a capture's end.
+const WIND_UP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a capture's thread hands over.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ pub(super) fn capture(start: Start, opened: impl FnOnce(Opened)) {
         kind: capture_kind_to_wire(open.kind).into(),
         interfaces: open.interfaces.iter().map(interface_to_wire).collect(),
         link_type: open.reader.link_type_name(),
-        realtime_ns: realtime().as_ns(),
+        realtime_ns: realtime().plus(ahead(&open.reader)).as_ns(),
     }));
     let mut capture = Capture::new(start, open);
     (capture.sampling, capture.pending, capture.horizon) = (sampling, pending, Horizon::new(first));
@@ -115,6 +118,7 @@ struct Capture {
 
 impl Capture {
     fn new(start: Start, open: OpenCapture) -> Self {
+        let stats_read_at = realtime().plus(ahead(&open.reader));
         let compressor = if start.compress { Compressor::zstd() } else { Compressor::none() };
         Self {
             reader: open.reader,
@@ -134,7 +138,7 @@ impl Capture {
             sent_at: Duration::ZERO,
             counters_due: Duration::ZERO,
             last_stats: PointStats::default(),
-            stats_read_at: realtime(),
+            stats_read_at,
         }
     }
 
@@ -153,7 +157,7 @@ impl Capture {
     /// Reads some records, and does what is due. Gives the reason once the capture is over.
     fn turn(&mut self, records: &mut Vec<Record>) -> Result<Option<(wire::EndReason, String)>, Abandoned> {
         let asked = self.look_at_clocks(false);
-        let asked_at = asked.map_or_else(realtime, |sample| sample.realtime);
+        let asked_at = asked.map_or_else(|| self.now(), |sample| sample.realtime);
         let fill = self.read(records);
         let now = self.began.elapsed();
         self.taken += u64::try_from(records.len()).unwrap_or(u64::MAX);
@@ -165,14 +169,21 @@ impl Capture {
             }
         }
         if matches!(fill, Ok(Fill::Idle)) {
-            self.horizon.idle(asked_at, asked.map(|sample| sample.raw_ns));
+            match self.reader.source().remote() {
+                None => self.horizon.idle(asked_at, asked.map(|sample| sample.raw_ns)),
+                Some(Remote { quiet_through: Some(at), .. }) => self.horizon.idle(at, None),
+                Some(Remote { quiet_through: None, .. }) => {}
+            }
         }
         self.look_at_counters(now);
         self.send_what_is_due(now)?;
         Ok(match fill {
             Err(error) => Some((wire::EndReason::Failed, error.to_string())),
             Ok(Fill::End) => Some((wire::EndReason::SourceEnded, String::new())),
-            Ok(Fill::More | Fill::Idle) => self.over(now).map(|reason| (reason, String::new())),
+            Ok(Fill::More | Fill::Idle) => match self.over(now) {
+                Some(reason) => Some((reason, self.wind_up(reason, records)?)),
+                None => None,
+            },
         })
     }
 
@@ -206,6 +217,42 @@ impl Capture {
         }
     }
 
+    /// Has the source end, and reads what it still gives. Gives what went wrong; nothing mostly.
+    fn wind_up(&mut self, reason: wire::EndReason, records: &mut Vec<Record>) -> Result<String, Abandoned> {
+        if !self.reader.wind_up() {
+            return Ok(String::new());
+        }
+        let until = self.began.elapsed() + WIND_UP_WITHIN;
+        loop {
+            let fill = self.reader.fill(records, READ_AHEAD);
+            let now = self.began.elapsed();
+            if reason == wire::EndReason::Count {
+                // As many as were asked for are there.
+                records.clear();
+            }
+            for record in records.drain(..) {
+                self.taken += 1;
+                self.builder.push(&record, now);
+                if self.builder.is_full() {
+                    self.seal(now)?;
+                }
+            }
+            match fill {
+                Ok(Fill::End) => return Ok(String::new()),
+                Err(error) => return Ok(error.to_string()),
+                Ok(Fill::More | Fill::Idle) if now < until => {}
+                Ok(Fill::More | Fill::Idle) => {
+                    return Ok(format!("its source did not end within {} s", WIND_UP_WITHIN.as_secs()));
+                }
+            }
+        }
+    }
+
+    /// The clock that stamps the frames.
+    fn now(&self) -> Timestamp<Local> {
+        realtime().plus(ahead(&self.reader))
+    }
+
     /// Reads the host's clocks; `needed`: the sample travels in any case.
     fn look_at_clocks(&mut self, needed: bool) -> Option<ClockSample> {
         let now = self.began.elapsed();
@@ -229,11 +276,11 @@ impl Capture {
 
     /// Reads the capture's counters; says so where they moved, and where the kernel dropped packets.
     fn look_at_stats(&mut self, now: Duration) {
-        let at = realtime();
+        let at = self.now();
         let mut stats = self.reader.stats();
         let dropped = stats.dropped_by_kernel.saturating_sub(self.last_stats.dropped_by_kernel);
         if dropped > 0 {
-            let (first_at, last_at) = dropping(&stats, self.stats_read_at, at);
+            let (first_at, last_at) = dropping(&stats, self.counted_since(&stats), at);
             self.pending
                 .add_loss(Loss { source: LossSource::Kernel, count: dropped, first_at, last_at }, now);
         }
@@ -242,6 +289,13 @@ impl Capture {
         self.pending.add_to(&mut stats);
         // A lost reading harms nothing: each replaces the one before.
         let _ = self.queue.try_send(Item::Stats(Box::new(stats_to_wire(&stats))));
+    }
+
+    /// Since when what is counted now may have happened: since the reading before; but another host's counters come
+    /// at the end, for all of the time.
+    fn counted_since(&self, stats: &PointStats) -> Timestamp<Local> {
+        let began = self.reader.source().remote().and(stats.coverage.first());
+        began.map_or(self.stats_read_at, |covered| covered.from)
     }
 
     /// The batch as it is now, with all that waited for it and up to when everything has been read.
@@ -328,27 +382,4 @@ impl Capture {
         // If nobody takes it the session is gone, and with it everyone who might ask.
         let _ = self.queue.blocking_send(Item::Ended(Box::new(ended)));
     }
-}
-
-/// When the packets were dropped that the counters at `now` show and those at `before` did not, as narrow as the
-/// source knows it.
-fn dropping(
-    stats: &PointStats,
-    before: Timestamp<Local>,
-    now: Timestamp<Local>,
-) -> (Timestamp<Local>, Timestamp<Local>) {
-    let fresh = || stats.drop_windows.iter().filter(|window| window.to > before);
-    let first = fresh().map(|window| window.from.max(before)).min().unwrap_or(before).min(now);
-    let last = fresh().map(|window| window.to).max().unwrap_or(now).max(first);
-    (first, last)
-}
-
-/// This host's real-time clock.
-pub(super) fn realtime() -> Timestamp<Local> {
-    let now = SystemTime::now();
-    let ns = match now.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
-    };
-    Timestamp::from_ns(ns)
 }

@@ -1,5 +1,6 @@
 //! How a host is named on the command line.
 
+use super::SshHost;
 use std::fmt;
 
 /// A host to capture on.
@@ -24,10 +25,13 @@ pub(crate) enum Host {
         /// Absent for all.
         interface: Option<String>,
     },
+    /// A host that is reached over ssh.
+    Ssh(SshHost),
 }
 
 impl Host {
-    /// Reads `local[:IFACE]`, `netns:NAME[:IFACE]` or `container:NAME[:IFACE]`. The error says what this version has instead.
+    /// Reads `local[:IFACE]`, `netns:NAME[:IFACE]`, `container:NAME[:IFACE]`, `ssh://[USER@]HOST[:PORT][/IFACE]`, or a
+    /// bare name, which is tried as an ssh host. The error says what to give instead.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "local" {
             return Ok(Self::Local { interface: None });
@@ -49,7 +53,10 @@ impl Host {
             };
             return Ok(Self::Container { name: container(name)?, interface });
         }
-        Err(not_here(text))
+        if let Some(rest) = text.strip_prefix("ssh://") {
+            return SshHost::parse(rest).map(Self::Ssh);
+        }
+        SshHost::bare(text).map(Self::Ssh)
     }
 
     /// The interface; absent for all.
@@ -58,6 +65,7 @@ impl Host {
             Self::Local { interface }
             | Self::Namespace { interface, .. }
             | Self::Container { interface, .. } => interface.as_deref(),
+            Self::Ssh(host) => host.interface.as_deref(),
         }
     }
 }
@@ -79,25 +87,13 @@ fn container(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// Forms of the contract that this version does not have, each with what to do meanwhile.
-fn not_here(text: &str) -> String {
-    if text.starts_with("ssh://") {
-        return "this version does not capture over ssh; capture there with `tcpdump -i any -s 128 -w FILE`, \
-                fetch the file, and use `correlate analyze`"
-            .to_owned();
-    }
-    format!(
-        "this version has no agents and no remote hosts; an interface of this host is local:{text}, a namespace \
-         netns:{text}; of another host capture with tcpdump there and use `correlate analyze`"
-    )
-}
-
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, interface) = match self {
             Self::Local { interface } => ("local".to_owned(), interface),
             Self::Namespace { name, interface } => (format!("netns:{name}"), interface),
             Self::Container { name, interface } => (format!("container:{name}"), interface),
+            Self::Ssh(host) => return host.fmt(f),
         };
         f.write_str(&name)?;
         interface.as_ref().map_or(Ok(()), |interface| write!(f, ":{interface}"))
@@ -113,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_this_version_are_read_and_written_back() {
+    fn hosts_are_read_and_written_back() {
         let table = [
             ("local", Host::Local { interface: None }),
             ("local:eth0", Host::Local { interface: Some("eth0".into()) }),
@@ -126,6 +122,8 @@ mod tests {
                 "container:shop_db-1.a:eth0.7",
                 Host::Container { name: "shop_db-1.a".into(), interface: Some("eth0.7".into()) },
             ),
+            ("ssh://root@db/eth0", Host::Ssh(SshHost::parse("root@db/eth0").expect("a host"))),
+            ("db-7", Host::Ssh(SshHost::bare("db-7").expect("a host"))),
         ];
         for (text, host) in table {
             assert_eq!(Host::parse(text), Ok(host.clone()));
@@ -134,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_lacks_says_what_to_do_instead() {
+    fn what_is_no_host_says_what_to_do_instead() {
         for (text, remedy) in [
-            ("ssh://root@db/eth0", "tcpdump"),
             ("container:", "name or id"),
             ("container:../images", "name or id"),
             ("container:a?b", "name or id"),
             ("container:web:", "an interface must be named"),
-            ("db-7", "correlate analyze"),
+            ("ssh://", "a host must be named"),
+            ("-oProxyCommand=x", "begins with a dash"),
             ("local:", "leave the colon out"),
             ("netns:", "a namespace must be named"),
             ("netns:web:", "an interface must be named"),

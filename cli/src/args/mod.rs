@@ -13,9 +13,11 @@ mod limits;
 mod run;
 mod shared;
 mod similar;
+#[cfg(target_os = "linux")]
+mod ssh_host;
 
 #[cfg(target_os = "linux")]
-pub(crate) use agent::AgentArgs;
+pub(crate) use agent::{AgentArgs, connection};
 pub(crate) use analyze::{AnalyzeArgs, Vouch};
 #[cfg(target_os = "linux")]
 pub(crate) use demo::DemoArgs;
@@ -26,6 +28,8 @@ pub(crate) use run::RunArgs;
 pub(crate) use shared::{FilterArgs, Format, OutputArgs, VerdictArgs};
 #[cfg(target_os = "linux")]
 pub(crate) use similar::similar;
+#[cfg(target_os = "linux")]
+pub(crate) use ssh_host::SshHost;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use correlate_proto::report::Code;

@@ -13,10 +13,16 @@ Examples:
   correlate run --client local:eth0 --server netns:db:veth1 port 5432
   correlate run --client netns:web --server netns:db port 5432 --fail-on error -- ./run-tests
   correlate run --client container:web --server container:db:eth0 port 5432 --duration 30s
+  correlate run --client local --server ssh://admin@db/eth0 port 5432
+  correlate run --client web-1 --server db-7 port 5432
 
-HOST is local[:INTERFACE], netns:NAME[:INTERFACE] or container:NAME[:INTERFACE]. A namespace is a name of `ip \
-netns` or a path such as /proc/1234/ns/net; a container is a name or id that Docker or Podman on this machine \
-knows (at DOCKER_HOST and the usual sockets; CORRELATE_CONTAINER_SOCKET names another).
+HOST is local[:INTERFACE], netns:NAME[:INTERFACE], container:NAME[:INTERFACE] or \
+ssh://[USER@]HOST[:PORT][/INTERFACE]. A namespace is a name of `ip netns` or a path such as /proc/1234/ns/net; a \
+container is a name or id that Docker or Podman on this machine knows (at DOCKER_HOST and the usual sockets; \
+CORRELATE_CONTAINER_SOCKET names another). A bare name is an ssh host, as your ssh configuration knows it.
+
+Over ssh, correlate is used where it is installed, else tcpdump, each with `sudo -n` where that is needed and allowed. \
+Your own `ssh` makes the connection (CORRELATE_SSH names another program); it must not have to ask for anything.
 
 Without --duration, --count or a command it runs until Ctrl-C, which ends it in order: stop the captures, take \
 in what is left, judge. A second Ctrl-C aborts with status 130. The command's own exit status is written in \

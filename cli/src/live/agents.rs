@@ -1,15 +1,23 @@
 //! The agents of a session in this process: one thread and runtime for each host.
 
-use super::opener::LiveOpener;
-use crate::args::Host;
 use crate::error::CliError;
 use crate::output;
-use correlate_agent::uplink::{self, Dial, Io, Options};
+use correlate_agent::uplink::{self, CaptureOpener, Dial, Io, Options};
 use correlate_coordinator::Connector;
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::watch;
+
+/// An agent to be started.
+pub(super) struct Agent {
+    /// By which the session asks for it.
+    pub(super) name: String,
+    /// Its host as the user named it.
+    pub(super) host: String,
+    /// Opens its captures.
+    pub(super) opener: Arc<dyn CaptureOpener>,
+}
 
 /// Running agents. Dropping them ends them.
 #[derive(Debug)]
@@ -19,15 +27,15 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
-    /// Starts an agent for each host, under the name beside it, that dials through `connector`.
-    pub(crate) fn start(hosts: Vec<(String, Host)>, connector: &Connector) -> Result<Self, CliError> {
+    /// Starts `agents`, which dial through `connector`.
+    pub(super) fn start(agents: Vec<Agent>, connector: &Connector) -> Result<Self, CliError> {
         let (shutdown, asked) = watch::channel(false);
-        let mut threads = Vec::with_capacity(hosts.len());
-        for (name, host) in hosts {
+        let mut threads = Vec::with_capacity(agents.len());
+        for agent in agents {
             let (connector, asked) = (connector.clone(), asked.clone());
             let thread = Builder::new()
-                .name(format!("agent {name}"))
-                .spawn(move || serve(name, host, connector, asked))
+                .name(format!("agent {}", agent.name))
+                .spawn(move || serve(agent, connector, asked))
                 .map_err(|error| {
                     CliError::new(format!("cannot start the thread of an agent: {error}"))
                         .hint("raise the limit of processes (ulimit -u)")
@@ -47,7 +55,8 @@ impl Agents {
     }
 }
 
-fn serve(name: String, host: Host, connector: Connector, asked: watch::Receiver<bool>) {
+fn serve(agent: Agent, connector: Connector, asked: watch::Receiver<bool>) {
+    let Agent { name, host, opener } = agent;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -59,10 +68,8 @@ fn serve(name: String, host: Host, connector: Connector, asked: watch::Receiver<
         let io = connector.connect().map(|io| Box::new(io) as Box<dyn Io>);
         Box::pin(core::future::ready(io as io::Result<Box<dyn Io>>))
     });
-    let described = host.to_string();
     let options = Options::new(name, env!("CARGO_PKG_VERSION"));
-    let opener = Arc::new(LiveOpener::new(host));
     if let Err(error) = runtime.block_on(uplink::run(options, opener, dial, asked)) {
-        output::say(&format!("warning: the agent of {described} ended: {error}"));
+        output::say(&format!("warning: the agent of {host} ended: {error}"));
     }
 }

@@ -5,6 +5,8 @@ mod child;
 mod drive;
 mod opener;
 mod session;
+mod ssh;
+mod start;
 mod status;
 mod work;
 

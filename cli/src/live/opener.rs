@@ -36,7 +36,8 @@ impl LiveOpener {
 
     fn namespace(&self) -> Result<Option<PathBuf>, Refusal> {
         match &self.host {
-            Host::Local { .. } => Ok(None),
+            // A host elsewhere has an opener of its own.
+            Host::Local { .. } | Host::Ssh(_) => Ok(None),
             Host::Namespace { name, .. } => Ok(Some(PathBuf::from(name))),
             Host::Container { name, .. } => self.container(name).map(Some),
         }
@@ -84,7 +85,11 @@ impl CaptureOpener for LiveOpener {
         let Ok(namespace) = self.namespace() else { return HostFacts::default() };
         let namespace = namespace.as_deref().map(Namespace::named);
         let found = run_in(namespace.as_ref(), interfaces).ok().and_then(Result::ok);
-        HostFacts { system: std::env::consts::OS.to_owned(), interfaces: found.unwrap_or_default() }
+        HostFacts {
+            system: std::env::consts::OS.to_owned(),
+            interfaces: found.unwrap_or_default(),
+            ..HostFacts::default()
+        }
     }
 }
 

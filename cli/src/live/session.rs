@@ -2,6 +2,7 @@
 
 use super::agents::Agents;
 use super::drive::{Ended, drive};
+use super::start::Started;
 use super::status::Status;
 use super::work::Work;
 use crate::args::{ColorChoice, Host};
@@ -27,25 +28,45 @@ impl Setup {
                 CliError::new(format!("cannot start the session: {error}"))
                     .hint("raise the limit of open files")
             })?;
-        let ended = runtime.block_on(self.follow(work, color));
-        // What still runs in the background has nothing to say any more.
+        let (ended, started) = runtime.block_on(self.follow(work, color));
+        // What still runs in the background has nothing to say any more; with it go the connections to other hosts.
         runtime.shutdown_background();
+        drop(started);
         ended
     }
 
-    async fn follow(self, work: Option<&mut Work>, color: ColorChoice) -> Result<Ended, CliError> {
+    async fn follow(
+        self,
+        work: Option<&mut Work>,
+        color: ColorChoice,
+    ) -> (Result<Ended, CliError>, Option<Started>) {
         let coordinator = Embedded::start();
         let names = self.hosts.iter().map(|(name, _)| name.clone()).collect();
-        let agents = Agents::start(self.hosts, &coordinator.connector())?;
-        let session = coordinator
-            .start_session(self.options)
-            .await
-            .map_err(|error| CliError::remedied(&error.to_string(), "see `correlate run --help`"))?;
-        let ended = drive(session, work, Status::new(Style::of_stderr(color), names)).await?;
-        if matches!(ended, Ended::InOrder(_)) {
+        let mut started = match Started::all(self.hosts, &coordinator.connector()).await {
+            Ok(started) => started,
+            Err(error) => return (Err(error), None),
+        };
+        let status = Status::new(Style::of_stderr(color), names);
+        let ended = judge(&coordinator, self.options, work, status).await;
+        if matches!(ended, Ok(Ended::InOrder(_))) {
             // The agents' threads are still served by this runtime while they say goodbye.
-            let _ = tokio::task::spawn_blocking(move || agents.stop()).await;
+            let agents = started.agents.take();
+            let _ = tokio::task::spawn_blocking(move || agents.map(Agents::stop)).await;
         }
-        Ok(ended)
+        (ended, Some(started))
     }
+}
+
+/// Runs the session of agents that are there.
+async fn judge(
+    coordinator: &Embedded,
+    options: SessionOptions,
+    work: Option<&mut Work>,
+    status: Status,
+) -> Result<Ended, CliError> {
+    let session = coordinator
+        .start_session(options)
+        .await
+        .map_err(|error| CliError::remedied(&error.to_string(), "see `correlate run --help`"))?;
+    drive(session, work, status).await
 }

@@ -292,8 +292,10 @@ fn the_doctor_looks_at_this_host() {
 }
 
 #[test]
-fn hosts_of_other_forms_say_what_to_do_instead() {
-    for (host, remedy) in [("ssh://db", "tcpdump"), ("container:", "name or id"), ("db-7", "analyze")] {
+fn what_is_no_form_of_a_host_says_what_to_do_instead() {
+    for (host, remedy) in
+        [("ssh://db/", "leave it out for all"), ("container:", "name or id"), ("db:7", "ssh://[USER@]HOST")]
+    {
         let stderr = stderr_of(&["run", "--client", host, "--server", "local"]);
         assert!(stderr.contains(remedy), "{stderr}");
     }

@@ -12,18 +12,6 @@ use correlate_tests::process::Ran;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-fn expectation(scenario: &Scenario) -> Expectation {
-    let own = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
-    let expect = &scenario.expect;
-    Expectation {
-        must: own(&expect.must),
-        any: Vec::new(),
-        may: own(&expect.may),
-        never: own(&expect.never),
-        exit: expect.exit.clone(),
-    }
-}
-
 /// What is wrong with the answers about one run, and how long it took.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -55,7 +43,7 @@ fn judge(scenario: &Scenario, seed: u64) -> Outcome {
     let saved = recording.saved.to_str().expect("paths of the tests are text");
     let replayed = correlate(["show", saved, "--format", "json"]);
     drop(permit);
-    let expectation = expectation(scenario);
+    let expectation = Expectation::of(scenario);
     // What only the lab's taps make, a step of their clock, no other capture shows.
     let steps = scenario.server_taps.iter().any(|tap| !tap.clock.steps.is_empty());
     let live = Expectation {

@@ -13,6 +13,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 static BINARY: LazyLock<PathBuf> = LazyLock::new(find);
 
+/// The binary.
+pub(crate) fn path() -> &'static Path {
+    &BINARY
+}
+
 /// A command line of `correlate` without arguments.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(&*BINARY);

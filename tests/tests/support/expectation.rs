@@ -1,6 +1,7 @@
 //! What a report has to say and must not say.
 
 use super::report::Report;
+use correlate_lab::Scenario;
 use correlate_tests::process::Ran;
 use std::path::Path;
 
@@ -20,6 +21,19 @@ pub(crate) struct Expectation {
 }
 
 impl Expectation {
+    /// What a scenario of the lab's catalogue expects.
+    pub(crate) fn of(scenario: &Scenario) -> Self {
+        let own = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+        let expect = &scenario.expect;
+        Self {
+            must: own(&expect.must),
+            any: Vec::new(),
+            may: own(&expect.may),
+            never: own(&expect.never),
+            exit: expect.exit.clone(),
+        }
+    }
+
     /// What is wrong with an answer, in sentences.
     pub(crate) fn complaints(&self, ran: &Ran) -> Vec<String> {
         let report = match Report::read(ran) {

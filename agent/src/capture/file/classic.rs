@@ -81,9 +81,8 @@ impl Classic {
         if swapped {
             core::mem::swap(&mut captured, &mut wire_len);
         }
-        self.packets += 1;
         if captured > MAX_CAPTURED {
-            let packet = self.packets;
+            let packet = self.packets + 1;
             return Err(Stop::Early(format!(
                 "packet {packet} claims {captured} captured octets, more than any capture holds: damaged there"
             )));
@@ -92,9 +91,9 @@ impl Classic {
         // At most 256 KiB, as just tested.
         let captured = captured as usize;
         if !input.ensure(header_len + captured)? {
-            self.packets -= 1;
             return Err(self.end(input, "data"));
         }
+        self.packets += 1;
         let heard = if self.layout == Layout::Kuznetzov { kuznetzov_heard(input) } else { Heard::Unknown };
         let place = input.place(header_len, captured);
         input.consume(header_len + captured);

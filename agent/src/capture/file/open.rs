@@ -34,7 +34,8 @@ impl CaptureFile {
     }
 
     /// Reads a capture from a stream, such as the output of a `tcpdump` elsewhere. `name` stands in messages.
-    /// Frames are given as soon as they have arrived; in between, reading blocks.
+    /// Frames are given as soon as they have arrived; in between, reading blocks. Once it is open, a source whose reads
+    /// fail with `WouldBlock` or `TimedOut` has it say [`Next::Idle`](crate::capture::Next::Idle), and is asked again.
     pub fn from_reader(name: &str, source: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
         let failed = |source| CaptureError::Read { name: name.to_owned(), source };
         let mut input = Buffer::new(source);
