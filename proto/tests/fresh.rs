@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "correlate/v1/capture.proto",
     "correlate/v1/batch.proto",
     "correlate/v1/coordinator.proto",
     "correlate/v1/trust.proto",
+    "correlate/v1/operator.proto",
 ];
 const GENERATED: &str = "correlate.v1.rs";
 

@@ -1,6 +1,7 @@
 //! Waits between attempts.
 
 use super::options::Reconnect;
+use core::hash::{BuildHasher as _, Hasher as _};
 use core::time::Duration;
 
 /// How long to wait before each attempt to dial.
@@ -38,6 +39,18 @@ impl Backoff {
     }
 }
 
+/// Between half of the wait and the whole of it, as `random` has it.
+pub(super) fn jittered(wait: Duration, random: u64) -> Duration {
+    let half = wait / 2;
+    let steps = u32::try_from(random % 1024).unwrap_or(0);
+    half + half * steps / 1023
+}
+
+/// A number that differs from agent to agent and from call to call.
+pub(super) fn random() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +68,15 @@ mod tests {
         backoff.reset();
         assert_eq!(backoff.next_wait(), Some(ms(100)));
         assert_eq!(Backoff::new(Reconnect::Never).next_wait(), None);
+    }
+
+    #[test]
+    fn jitter_takes_at_most_half_of_a_wait() {
+        let wait = Duration::from_secs(5);
+        assert_eq!(jittered(wait, 0), wait / 2);
+        assert_eq!(jittered(wait, 1023), wait);
+        assert_eq!(jittered(wait, 1024), wait / 2);
+        let some = jittered(wait, random());
+        assert!(some >= wait / 2 && some <= wait, "{some:?}");
     }
 }

@@ -60,6 +60,7 @@ impl Captures {
             interfaces: facts.interfaces.iter().map(interface_to_wire).collect(),
             realtime_ns: moment::realtime().plus(facts.clock_ahead).as_ns(),
             running: self.running.keys().map(capture_id).collect(),
+            labels: self.options.labels.clone(),
         }
     }
 

@@ -18,7 +18,7 @@ mod spool;
 mod thread;
 mod uploader;
 
-pub use dial::{Dial, Io, dial_once, dial_tcp};
+pub use dial::{Dial, Io, channel, dial_once, dial_tcp};
 pub use opener::{CaptureOpener, CaptureRequest, HostFacts, HostProbe, OpenCapture, Refusal};
 pub use options::{Options, Reconnect};
 pub use run::{UplinkError, run};

@@ -1,6 +1,7 @@
 //! Settings of the uplink.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 /// Settings of [`run`](super::run()).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +10,8 @@ pub struct Options {
     pub name: String,
     /// Version of the program.
     pub version: String,
+    /// What its owner says of it: names and values.
+    pub labels: BTreeMap<String, String>,
     /// Compress batches. Worth it over a network, and for what is recorded.
     pub compress: bool,
     /// Octets of unacknowledged batches that a capture keeps for sending again. When they are used up its
@@ -43,6 +46,7 @@ impl Options {
         Self {
             name: name.into(),
             version: version.into(),
+            labels: BTreeMap::new(),
             compress: true,
             spool_bytes: 64 << 20,
             queue_batches: 256,

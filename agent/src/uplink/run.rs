@@ -1,24 +1,20 @@
 //! Dials the coordinator, obeys it, and dials again.
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, jittered, random};
 use super::control::{CaptureEvent, Captures};
-use super::dial::Dial;
+use super::dial::{Dial, channel};
 use super::opener::CaptureOpener;
 use super::options::Options;
 use core::time::Duration;
 use correlate_proto::wire;
 use correlate_proto::wire::coordinator_client::CoordinatorClient;
-use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-/// Between two pings on a connection without traffic, and how long an answer may take: a dead coordinator is
-/// noticed within the sum.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How long a coordinator may take to answer a connection.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a shutdown waits for what was captured to be uploaded.
@@ -67,7 +63,9 @@ pub async fn run(
             captures.stop_all();
             return Err(error);
         };
-        tracing::debug!(%error, wait_ms = wait.as_millis(), "no connection to the coordinator");
+        // Agents that lost one coordinator shall not come back in one wave.
+        let wait = jittered(wait, random());
+        tracing::warn!(%error, wait_ms = wait.as_millis(), "no connection to the coordinator");
         if wait_for(wait, &mut captures, &mut events, &mut shutdown).await {
             captures.stop_all();
             return Ok(());
@@ -102,7 +100,8 @@ async fn connect_and_serve(
     shutdown: &mut watch::Receiver<bool>,
     backoff: &mut Backoff,
 ) -> Result<(), UplinkError> {
-    let mut client = connect(dial).await?;
+    // A second connection begins with a second Hello.
+    let mut client = CoordinatorClient::new(channel(dial).await.map_err(unreachable)?);
     let (outbound, messages) = mpsc::channel(64);
     send(&outbound, wire::agent_message::Message::Hello(captures.hello())).await?;
     let answer = tokio::time::timeout(ANSWER_WITHIN, async {
@@ -115,6 +114,7 @@ async fn connect_and_serve(
         return Err(lost("closed before it answered"));
     }
     backoff.reset();
+    tracing::info!("connected to the coordinator");
     for message in captures.started_again() {
         send(&outbound, message).await?;
     }
@@ -152,33 +152,18 @@ async fn connect_and_serve(
     }
 }
 
-async fn connect(dial: &Dial) -> Result<CoordinatorClient<Channel>, UplinkError> {
-    let io = dial().await.map_err(|error| {
-        // One end does not take the other's certificate; `trust` says which and why.
-        let untrusted = error.kind() == io::ErrorKind::PermissionDenied;
-        if untrusted { UplinkError::Refused(error.to_string()) } else { UplinkError::Unreachable(error) }
-    })?;
-    // The channel must not dial by itself: a second connection begins with a second Hello.
-    let mut slot = Some(TokioIo::new(io));
-    let connector = tower::service_fn(move |_| {
-        core::future::ready(slot.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
-    });
-    let channel = Endpoint::from_static("http://coordinator")
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true)
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| lost(&error.to_string()))?;
-    Ok(CoordinatorClient::new(channel))
-}
-
 async fn send(
     outbound: &mpsc::Sender<wire::AgentMessage>,
     message: wire::agent_message::Message,
 ) -> Result<(), UplinkError> {
     let message = wire::AgentMessage { message: Some(message) };
     outbound.send(message).await.map_err(|_| lost("closed the control stream"))
+}
+
+/// One end may not take the other's certificate; `trust` says which and why.
+fn unreachable(error: io::Error) -> UplinkError {
+    let untrusted = error.kind() == io::ErrorKind::PermissionDenied;
+    if untrusted { UplinkError::Refused(error.to_string()) } else { UplinkError::Unreachable(error) }
 }
 
 /// Resolves once the shutdown is asked for.

@@ -679,6 +679,12 @@ pub struct Hello {
     /// Captures that are still running or not yet fully uploaded, after a broken connection.
     #[prost(message, repeated, tag = "7")]
     pub running: ::prost::alloc::vec::Vec<CaptureId>,
+    /// What its owner says of it: names and values, for people and for choosing. A bounded number.
+    #[prost(btree_map = "string, string", tag = "8")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// The coordinator accepts the agent.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1689,6 +1695,1130 @@ pub mod trust_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "correlate.v1.Trust";
     impl<T> tonic::server::NamedService for TrustServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// What a session shall be. It is kept in the session's recording, from which a coordinator that was started anew goes
+/// on with the session.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SessionSpec {
+    /// Where frames are taken, in order: the place is the number of the point. At least one of each end.
+    #[prost(message, repeated, tag = "1")]
+    pub points: ::prost::alloc::vec::Vec<PointSpec>,
+    /// The filter as the user gave it, for the report and for points without one of their own.
+    #[prost(string, tag = "2")]
+    pub filter: ::prost::alloc::string::String,
+    /// Octets to capture of a frame; 0: the headers.
+    #[prost(uint32, tag = "3")]
+    pub snaplen: u32,
+    /// End after so many packets at one host; 0: no limit.
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+    /// End after so many milliseconds; 0: no limit.
+    #[prost(uint64, tag = "5")]
+    pub duration_ms: u64,
+    /// Look inside tunnels and tags.
+    #[prost(bool, tag = "6")]
+    pub decapsulate: bool,
+    /// Octets of packets that the recording may hold; 0: the coordinator's default, 1 GiB.
+    #[prost(uint64, tag = "7")]
+    pub limit_bytes: u64,
+}
+/// One capture point of a session.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PointSpec {
+    /// Role on the path.
+    #[prost(enumeration = "Role", tag = "1")]
+    pub role: i32,
+    /// Name of the agent that captures there.
+    #[prost(string, tag = "2")]
+    pub agent: ::prost::alloc::string::String,
+    /// This point's filter; absent: the session's.
+    #[prost(string, optional, tag = "3")]
+    pub filter: ::core::option::Option<::prost::alloc::string::String>,
+    /// Names of the interfaces; empty: the agent's choice.
+    #[prost(string, repeated, tag = "4")]
+    pub interfaces: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The user vouches that the capture ran all the time.
+    #[prost(bool, tag = "5")]
+    pub vouched: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StartSessionRequest {
+    /// What it shall be.
+    #[prost(message, optional, tag = "1")]
+    pub spec: ::core::option::Option<SessionSpec>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StartSessionResponse {
+    /// Name of the session.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchSessionRequest {
+    /// Name of the session.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+/// Something that happened in a session.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SessionUpdate {
+    /// Exactly one.
+    #[prost(oneof = "session_update::Update", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    pub update: ::core::option::Option<session_update::Update>,
+}
+/// Nested message and enum types in `SessionUpdate`.
+pub mod session_update {
+    /// Exactly one.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Update {
+        /// Every capture runs: packets from now on are seen. The hosts, by capture point.
+        #[prost(message, tag = "1")]
+        Started(super::CapturesStarted),
+        /// A finding became provable, or one that was told has more behind it.
+        #[prost(message, tag = "2")]
+        Finding(super::FoundSoFar),
+        /// An agent is gone; it may come back. Number of the capture point.
+        #[prost(uint32, tag = "3")]
+        AgentLost(u32),
+        /// An agent is back. Number of the capture point.
+        #[prost(uint32, tag = "4")]
+        AgentBack(u32),
+        /// A capture failed; the session goes on without it.
+        #[prost(message, tag = "5")]
+        PointFailed(super::PointFailed),
+        /// The recording reached this many octets: the session ends.
+        #[prost(uint64, tag = "6")]
+        RecordingFull(u64),
+        /// Captures were told to end.
+        #[prost(message, tag = "7")]
+        Stopping(super::Stopping),
+        /// Counts; told while they change, at most four times a second, and not told again to who comes later.
+        #[prost(message, tag = "8")]
+        Counts(super::SessionCounts),
+        /// The session is over; nothing follows.
+        #[prost(message, tag = "9")]
+        Ended(super::SessionEnded),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapturesStarted {
+    /// Name of the agent of each capture point.
+    #[prost(string, repeated, tag = "1")]
+    pub agents: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A finding as far as it is known while the session runs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FoundSoFar {
+    /// Stable code, as in the report.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// `error`, `warning` or `info`.
+    #[prost(string, tag = "2")]
+    pub severity: ::prost::alloc::string::String,
+    /// `proven`, `strong`, `likely` or `unconfirmed`.
+    #[prost(string, tag = "3")]
+    pub confidence: ::prost::alloc::string::String,
+    /// As in the report.
+    #[prost(string, tag = "4")]
+    pub location: ::prost::alloc::string::String,
+    /// One sentence with the numbers in it.
+    #[prost(string, tag = "5")]
+    pub sentence: ::prost::alloc::string::String,
+    /// Connections concerned.
+    #[prost(uint64, tag = "6")]
+    pub connection_count: u64,
+    /// The finding as in `correlate.report/v1`, in JSON.
+    #[prost(bytes = "vec", tag = "7")]
+    pub json: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PointFailed {
+    /// Number of the capture point.
+    #[prost(uint32, tag = "1")]
+    pub point: u32,
+    /// Why.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Stopping {}
+/// Counts of a running session.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SessionCounts {
+    /// By capture point.
+    #[prost(message, repeated, tag = "1")]
+    pub points: ::prost::alloc::vec::Vec<PointCounts>,
+    /// Connections seen.
+    #[prost(uint64, tag = "2")]
+    pub connections: u64,
+    /// Records judged.
+    #[prost(uint64, tag = "3")]
+    pub records: u64,
+}
+/// Counts of a capture point.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PointCounts {
+    /// Packets recorded.
+    #[prost(uint64, tag = "1")]
+    pub packets: u64,
+    /// Packets dropped by kernel or agent.
+    #[prost(uint64, tag = "2")]
+    pub dropped: u64,
+    /// The agent is connected.
+    #[prost(bool, tag = "3")]
+    pub connected: bool,
+}
+/// How a session ended: with a report, or with the reason why there is none.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SessionEnded {
+    /// The report, `correlate.report/v1`, as JSON; empty if there is none.
+    #[prost(bytes = "vec", tag = "1")]
+    pub report_json: ::prost::alloc::vec::Vec<u8>,
+    /// What failed, on what; empty if there is a report.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// What to do about it; empty if nothing is known.
+    #[prost(string, tag = "3")]
+    pub remedy: ::prost::alloc::string::String,
+    /// Updates that were not told because there were too many; they are in the report.
+    #[prost(uint64, tag = "4")]
+    pub untold: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopSessionRequest {
+    /// Name of the session.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// Give it up: no verdict, what was not uploaded is thrown away.
+    #[prost(bool, tag = "2")]
+    pub discard: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopSessionResponse {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSessionsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSessionsResponse {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<SessionSummary>,
+}
+/// A session in one line.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SessionSummary {
+    /// Name of the session.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// Where it stands.
+    #[prost(enumeration = "SessionPhase", tag = "2")]
+    pub phase: i32,
+    /// What it was asked to be.
+    #[prost(message, optional, tag = "3")]
+    pub spec: ::core::option::Option<SessionSpec>,
+    /// When it was started, by the coordinator's clock: nanoseconds since 1970.
+    #[prost(sint64, tag = "4")]
+    pub started_at_ns: i64,
+    /// Octets of its recording's file; 0 while it runs.
+    #[prost(uint64, tag = "5")]
+    pub recording_bytes: u64,
+    /// The verdict in one sentence, or why there is none; empty while it runs.
+    #[prost(string, tag = "6")]
+    pub outcome: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReportRequest {
+    /// Name of the session.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReportResponse {
+    /// The report, `correlate.report/v1`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub report_json: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRecordingRequest {
+    /// Name of the session.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordingChunk {
+    /// The next octets of the file.
+    #[prost(bytes = "vec", tag = "1")]
+    pub octets: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAgentsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAgentsResponse {
+    /// By name.
+    #[prost(message, repeated, tag = "1")]
+    pub agents: ::prost::alloc::vec::Vec<AgentSummary>,
+}
+/// An agent that is connected.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgentSummary {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What its owner says of it.
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Version of its program.
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    /// Operating system, as in its Hello.
+    #[prost(string, tag = "4")]
+    pub system: ::prost::alloc::string::String,
+    /// Since when it is connected, by the coordinator's clock: nanoseconds since 1970.
+    #[prost(sint64, tag = "5")]
+    pub connected_at_ns: i64,
+    /// The coordinator's clock less the agent's, to within the network's delay.
+    #[prost(sint64, tag = "6")]
+    pub clock_offset_ns: i64,
+    /// Captures that it brought along when it connected, by session.
+    #[prost(string, repeated, tag = "7")]
+    pub sessions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SessionPhase {
+    Unspecified = 0,
+    /// Not every capture runs yet.
+    Waiting = 1,
+    /// All captures run or have ended by themselves.
+    Capturing = 2,
+    /// Captures were told to stop; what they hold is awaited.
+    Draining = 3,
+    /// There is a report.
+    Done = 4,
+    /// It came to nothing.
+    Failed = 5,
+}
+impl SessionPhase {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SESSION_PHASE_UNSPECIFIED",
+            Self::Waiting => "SESSION_PHASE_WAITING",
+            Self::Capturing => "SESSION_PHASE_CAPTURING",
+            Self::Draining => "SESSION_PHASE_DRAINING",
+            Self::Done => "SESSION_PHASE_DONE",
+            Self::Failed => "SESSION_PHASE_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SESSION_PHASE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SESSION_PHASE_WAITING" => Some(Self::Waiting),
+            "SESSION_PHASE_CAPTURING" => Some(Self::Capturing),
+            "SESSION_PHASE_DRAINING" => Some(Self::Draining),
+            "SESSION_PHASE_DONE" => Some(Self::Done),
+            "SESSION_PHASE_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod operator_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What a coordinator offers to operators. Sessions belong to the coordinator: no call, and no end of one, ends a
+    /// session but StopSession.
+    #[derive(Debug, Clone)]
+    pub struct OperatorClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl OperatorClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> OperatorClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OperatorClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OperatorClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Starts a session. Its name is the answer.
+        pub async fn start_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StartSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/correlate.v1.Operator/StartSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("correlate.v1.Operator", "StartSession"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What happened in a session so far, then what happens, up to its end, which is the last message. A session that
+        /// is over has one message. May be called as often as wanted, by anyone.
+        pub async fn watch_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SessionUpdate>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/correlate.v1.Operator/WatchSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("correlate.v1.Operator", "WatchSession"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Asks a session to end in order, or to be given up.
+        pub async fn stop_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StopSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StopSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/correlate.v1.Operator/StopSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("correlate.v1.Operator", "StopSession"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sessions that run, and those whose recordings are kept, oldest first.
+        pub async fn list_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/correlate.v1.Operator/ListSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("correlate.v1.Operator", "ListSessions"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The report of a session that is over.
+        pub async fn get_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/correlate.v1.Operator/GetReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("correlate.v1.Operator", "GetReport"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The recording of a session that is over, octet by octet: the same file that `run --save` writes.
+        pub async fn get_recording(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRecordingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::RecordingChunk>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/correlate.v1.Operator/GetRecording",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("correlate.v1.Operator", "GetRecording"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Agents that are connected, by name.
+        pub async fn list_agents(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAgentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAgentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/correlate.v1.Operator/ListAgents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("correlate.v1.Operator", "ListAgents"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod operator_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OperatorServer.
+    #[async_trait]
+    pub trait Operator: std::marker::Send + std::marker::Sync + 'static {
+        /// Starts a session. Its name is the answer.
+        async fn start_session(
+            &self,
+            request: tonic::Request<super::StartSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StartSessionResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchSession method.
+        type WatchSessionStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SessionUpdate, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// What happened in a session so far, then what happens, up to its end, which is the last message. A session that
+        /// is over has one message. May be called as often as wanted, by anyone.
+        async fn watch_session(
+            &self,
+            request: tonic::Request<super::WatchSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchSessionStream>,
+            tonic::Status,
+        >;
+        /// Asks a session to end in order, or to be given up.
+        async fn stop_session(
+            &self,
+            request: tonic::Request<super::StopSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StopSessionResponse>,
+            tonic::Status,
+        >;
+        /// Sessions that run, and those whose recordings are kept, oldest first.
+        async fn list_sessions(
+            &self,
+            request: tonic::Request<super::ListSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSessionsResponse>,
+            tonic::Status,
+        >;
+        /// The report of a session that is over.
+        async fn get_report(
+            &self,
+            request: tonic::Request<super::GetReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReportResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the GetRecording method.
+        type GetRecordingStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::RecordingChunk, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The recording of a session that is over, octet by octet: the same file that `run --save` writes.
+        async fn get_recording(
+            &self,
+            request: tonic::Request<super::GetRecordingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetRecordingStream>,
+            tonic::Status,
+        >;
+        /// Agents that are connected, by name.
+        async fn list_agents(
+            &self,
+            request: tonic::Request<super::ListAgentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAgentsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What a coordinator offers to operators. Sessions belong to the coordinator: no call, and no end of one, ends a
+    /// session but StopSession.
+    #[derive(Debug)]
+    pub struct OperatorServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OperatorServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OperatorServer<T>
+    where
+        T: Operator,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/correlate.v1.Operator/StartSession" => {
+                    #[allow(non_camel_case_types)]
+                    struct StartSessionSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::StartSessionRequest>
+                    for StartSessionSvc<T> {
+                        type Response = super::StartSessionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StartSessionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::start_session(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StartSessionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/correlate.v1.Operator/WatchSession" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSessionSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::ServerStreamingService<super::WatchSessionRequest>
+                    for WatchSessionSvc<T> {
+                        type Response = super::SessionUpdate;
+                        type ResponseStream = T::WatchSessionStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchSessionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::watch_session(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSessionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/correlate.v1.Operator/StopSession" => {
+                    #[allow(non_camel_case_types)]
+                    struct StopSessionSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::StopSessionRequest>
+                    for StopSessionSvc<T> {
+                        type Response = super::StopSessionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StopSessionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::stop_session(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StopSessionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/correlate.v1.Operator/ListSessions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSessionsSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ListSessionsRequest>
+                    for ListSessionsSvc<T> {
+                        type Response = super::ListSessionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSessionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::list_sessions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSessionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/correlate.v1.Operator/GetReport" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReportSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::GetReportRequest>
+                    for GetReportSvc<T> {
+                        type Response = super::GetReportResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::get_report(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/correlate.v1.Operator/GetRecording" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRecordingSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::ServerStreamingService<super::GetRecordingRequest>
+                    for GetRecordingSvc<T> {
+                        type Response = super::RecordingChunk;
+                        type ResponseStream = T::GetRecordingStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRecordingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::get_recording(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRecordingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/correlate.v1.Operator/ListAgents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAgentsSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ListAgentsRequest>
+                    for ListAgentsSvc<T> {
+                        type Response = super::ListAgentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAgentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::list_agents(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAgentsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OperatorServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "correlate.v1.Operator";
+    impl<T> tonic::server::NamedService for OperatorServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
