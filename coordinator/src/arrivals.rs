@@ -52,6 +52,15 @@ impl Arrivals {
         Self(Arc::new((Mutex::new(state), Condvar::new())))
     }
 
+    /// So much of each point has arrived: the number of the newest batch, and whether the point has ended.
+    pub(crate) fn so_far(points: impl ExactSizeIterator<Item = (u64, bool)>) -> Self {
+        let arrivals = Self::new(points.len());
+        for (arrived, (recorded_through, ended)) in arrivals.lock().points.iter_mut().zip(points) {
+            *arrived = Arrived { recorded_through, heartbeat: None, ended };
+        }
+        arrivals
+    }
+
     /// Everything has arrived: for replaying a recording.
     pub(crate) fn complete(recorded_through: &[u64]) -> Self {
         let arrivals = Self::new(recorded_through.len());

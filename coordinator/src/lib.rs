@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod body;
+pub mod daemon;
 pub mod embedded;
 mod feeding;
 pub mod peer;
@@ -10,13 +11,16 @@ mod recorder;
 pub mod recording;
 mod registry;
 pub mod replay;
+mod server;
 mod service;
 pub mod session;
 pub mod trust;
 
-pub use embedded::{Connector, Embedded};
+pub use daemon::{Daemon, DaemonError, DaemonSettings, Keep, ListenAddress, Listener};
+pub use embedded::Embedded;
 pub use recording::{Recording, RecordingError};
 pub use replay::{ReplayError, replay};
+pub use server::Connector;
 pub use session::{
     EndCause, Failure, Outcome, PointProgress, PointSpec, SessionEvent, SessionHandle, SessionOptions,
     SessionProgress, StartError, Timeouts,

@@ -1,7 +1,7 @@
 //! The thread that writes a session's recording, in commits that are shared by all who wait.
 
 use crate::arrivals::Arrivals;
-use crate::recording::{Entry, Omitted, RecordedPoint, Recording, RecordingError};
+use crate::recording::{Entry, Omitted, PointState, RecordedPoint, Recording, RecordingError};
 use correlate_proto::report::Report;
 use correlate_proto::{CapturePointId, ClockSample, HostCounters, Local, PointStats, Timestamp, wire};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -57,6 +57,8 @@ pub(crate) enum Command {
         why: String,
     },
     Points(Vec<RecordedPoint>),
+    /// Captures were told to stop.
+    Stopping,
     /// The feed has read a point's batches up to that number.
     Read(CapturePointId, u64),
     /// Ends the thread; a report is recorded, the file closed.
@@ -128,36 +130,42 @@ struct Point {
     omitting: bool,
     /// Octets of batches that were recorded and not yet read, by their number.
     unread: std::collections::VecDeque<(u64, u64)>,
+    /// Why the capture ended, as it is recorded.
+    ended: Option<String>,
 }
 
-/// Starts a recorder for so many points. `notify` is called on its thread.
+impl Point {
+    fn new(known: PointState) -> (Self, watch::Receiver<Recorded>) {
+        let next = Recorded { through: known.through, ended: known.ended.is_some(), records: known.records };
+        let (recorded, seen) = watch::channel(next);
+        let unread = std::collections::VecDeque::new();
+        let point =
+            Self { recorded, next, stats: known.stats, omitting: known.omitting, unread, ended: known.ended };
+        (point, seen)
+    }
+}
+
+/// Starts a recorder for points of which so much is recorded already. `notify` is called on its thread.
 pub(crate) fn start(
     recording: Recording,
-    points: usize,
+    points: Vec<PointState>,
     limit_bytes: u64,
     retention: Retention,
     arrivals: Arrivals,
     notify: Box<dyn Fn(Notice) + Send>,
 ) -> std::io::Result<RecorderHandle> {
     let (commands, queue) = mpsc::channel(QUEUE);
-    let (senders, recorded): (Vec<_>, Vec<_>) =
-        (0..points).map(|_| watch::channel(Recorded::default())).unzip();
-    let points = senders.into_iter().map(|recorded| Point {
-        recorded,
-        next: Recorded::default(),
-        stats: PointStats::default(),
-        omitting: false,
-        unread: std::collections::VecDeque::new(),
-    });
+    let bytes = points.iter().map(|point| point.bytes).sum();
+    let (points, recorded): (Vec<_>, Vec<_>) = points.into_iter().map(Point::new).unzip();
     let writer = Recorder {
         recording,
         limit_bytes,
         retention,
         arrivals,
         notify,
-        points: points.collect(),
-        bytes: 0,
-        full: false,
+        points,
+        bytes,
+        full: bytes > limit_bytes,
     };
     std::thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run(queue))?;
     Ok(RecorderHandle { commands, recorded })
@@ -232,6 +240,7 @@ impl Recorder {
                     return Ok(());
                 }
                 state.next.ended = true;
+                state.ended = Some(ending.reason.as_str_name().to_owned());
                 if let Some(stats) = stats {
                     entries.push(Entry::Stats(*point, stats));
                 }
@@ -241,15 +250,27 @@ impl Recorder {
             Command::Close { point, why } => {
                 let Some(state) = self.open_point(*point) else { return Ok(()) };
                 state.next.ended = true;
+                state.ended = Some(why.clone());
                 state.stats.ended_early = Some(why.clone());
                 let last = state.stats.clone();
                 self.recording.write(&[Entry::Stats(*point, &last), Entry::Ended(*point, why)])?;
             }
-            Command::Points(points) => self.recording.write_points(points)?,
+            Command::Points(points) => self.write_points(points)?,
+            Command::Stopping => self.recording.write_stopping()?,
             Command::Read(point, through) => self.forget(*point, *through)?,
             Command::Finish { .. } => {}
         }
         Ok(())
+    }
+
+    /// Writes the points down. A capture that was over before the last one began is over still.
+    fn write_points(&mut self, points: &[RecordedPoint]) -> Result<(), RecordingError> {
+        self.recording.write_points(points)?;
+        let known = self.points.iter().zip(points);
+        let ended =
+            known.filter_map(|(state, point)| Some(Entry::Ended(point.point.id, state.ended.as_deref()?)));
+        let ended: Vec<_> = ended.collect();
+        self.recording.write(&ended)
     }
 
     /// The point, if it exists and is not over.

@@ -44,6 +44,16 @@ impl Registry {
         self.lock().sessions.get(id).cloned()
     }
 
+    /// The agents that are connected, by name.
+    pub(crate) fn agents(&self) -> Vec<AgentConnected> {
+        self.lock().agents.values().cloned().collect()
+    }
+
+    /// Whether an agent of that name is connected.
+    pub(crate) fn has_agent(&self, name: &str) -> bool {
+        self.lock().agents.contains_key(name)
+    }
+
     /// A number for a new connection.
     pub(crate) fn new_connection(&self) -> u64 {
         let mut inner = self.lock();

@@ -8,12 +8,14 @@ mod error;
 mod files;
 mod open;
 mod read;
+mod resume;
 mod schema;
 mod write;
 
 pub use error::RecordingError;
 pub use open::{Recording, SessionMeta};
 pub use read::{Omitted, RecordedPoint};
+pub(crate) use resume::PointState;
 pub use schema::VERSION;
 pub(crate) use write::Entry;
 

@@ -2,7 +2,8 @@
 
 /// Version of the format, in `PRAGMA user_version`. Tables and columns are only ever added; what a version
 /// wrote, every later program reads.
-pub const VERSION: u32 = 1;
+/// 2: the table `spec`, and the facts `stopping` and `failed`.
+pub const VERSION: u32 = 2;
 
 /// "CORR" in `PRAGMA application_id`, by which `file(1)` and this program know the format.
 pub(super) const APPLICATION_ID: u32 = 0x434F_5252;
@@ -33,6 +34,10 @@ pub(super) const TABLES: &str = "
     CREATE TABLE omitted (
         point INTEGER PRIMARY KEY, batches INTEGER NOT NULL, records INTEGER NOT NULL,
         first_at_ns INTEGER, last_at_ns INTEGER) STRICT;
+    -- `message`: correlate.v1.SessionSpec, from which a coordinator that was started anew goes on with the session.
+    -- `started_at_ns`: by the coordinator's clock.
+    CREATE TABLE spec (
+        id INTEGER PRIMARY KEY CHECK (id = 1), message BLOB NOT NULL, started_at_ns INTEGER NOT NULL) STRICT;
     -- The report, once there is one: correlate.report/v1.
     CREATE TABLE report (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL) STRICT;
     -- The findings of that report, for looking around with sqlite3.

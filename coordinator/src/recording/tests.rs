@@ -198,10 +198,43 @@ fn a_newer_format_and_a_damaged_message_say_so() {
     recording
         .db
         .execute_batch(
-            "INSERT INTO capture_points VALUES (0, 'client', 'h', x'ffff', 0, 0, NULL); PRAGMA user_version = 2",
+            "INSERT INTO capture_points VALUES (0, 'client', 'h', x'ffff', 0, 0, NULL); PRAGMA user_version = 3",
         )
         .unwrap();
     assert!(matches!(recording.points(), Err(RecordingError::Damaged { .. })));
     recording.close().unwrap();
-    assert!(matches!(Recording::open(&path), Err(RecordingError::Newer { found: 2, known: VERSION, .. })));
+    assert!(matches!(Recording::open(&path), Err(RecordingError::Newer { found: 3, known: VERSION, .. })));
+}
+
+#[test]
+fn a_recording_of_version_1_is_read_and_none_goes_on_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("session");
+    let recording = Recording::create(&path, &meta()).unwrap();
+    recording.db.execute_batch("DROP TABLE spec; PRAGMA user_version = 1").unwrap();
+    recording.close().unwrap();
+    let recording = Recording::open(&path).unwrap();
+    assert_eq!((recording.meta().unwrap(), recording.spec().unwrap()), (meta(), None));
+}
+
+#[test]
+fn how_far_an_upload_had_come_is_known_to_who_goes_on_with_it() {
+    let mut recording = Recording::create_temporary(&meta()).unwrap();
+    assert_eq!(recording.point_state(POINT).unwrap(), PointState::default());
+    let spec = wire::SessionSpec { filter: "port 1".into(), ..Default::default() };
+    recording.write_spec(&spec, 7).unwrap();
+    assert_eq!(recording.spec().unwrap(), Some((spec, 7)));
+    recording.write_batches(&[(POINT, batch(1)), (POINT, batch(2))]).unwrap();
+    let kept = recording.point_state(POINT).unwrap();
+    assert_eq!((kept.through, kept.omitting, kept.ended), (2, false, None));
+    assert_eq!(kept.bytes, u64::try_from(batch(1).body.len() + batch(2).body.len()).unwrap());
+    let omitted = Omitted { batches: 3, records: 1, first_at: None, last_at: None };
+    recording.write(&[Entry::Omitted(POINT, omitted)]).unwrap();
+    let state = recording.point_state(POINT).unwrap();
+    assert_eq!((state.through, state.omitting), (5, true));
+    assert!(!recording.is_stopping().unwrap());
+    recording.write_stopping().unwrap();
+    recording.write_failure("why").unwrap();
+    assert!(recording.is_stopping().unwrap());
+    assert_eq!(recording.failure().unwrap().as_deref(), Some("why"));
 }

@@ -1,10 +1,13 @@
 //! The control stream of one agent.
 
+use super::admit::admit_as;
+use crate::peer::Peer;
 use crate::registry::Registry;
-use crate::session::{AgentConnected, Failure, Message};
+use crate::session::{AgentConnected, AgentFacts, Failure, Message};
 use correlate_proto::wire::agent_message::Message as FromAgent;
 use correlate_proto::wire::{self, coordinator_message::Message as ToAgent};
 use correlate_proto::{CapturePointId, Span};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
@@ -13,14 +16,17 @@ type Outbound = mpsc::Sender<Result<wire::CoordinatorMessage, Status>>;
 
 /// Commands that wait for one agent. A session sends two at most; an agent that takes none is as good as gone.
 const COMMANDS: usize = 1024;
+/// Labels of one agent; more are refused.
+const MAX_LABELS: usize = 64;
 
 /// Serves the stream to its end.
 pub(super) async fn serve(
     registry: Registry,
+    peer: Peer,
     mut inbound: Streaming<wire::AgentMessage>,
     outbound: Outbound,
 ) {
-    let hello = match introduction(&mut inbound).await {
+    let hello = match introduction(&mut inbound, &peer).await {
         Ok(hello) => hello,
         Err(status) => {
             // An agent that is gone needs no answer.
@@ -36,13 +42,19 @@ pub(super) async fn serve(
     let connection = registry.new_connection();
     let (commands, waiting) = mpsc::channel(COMMANDS);
     let agent = hello.name.clone();
-    tracing::debug!(agent, connection, "agent connected");
+    tracing::info!(agent, connection, "agent connected");
     let connected = AgentConnected {
         agent: agent.clone(),
         connection,
         commands,
         rough_offset: Span(now_ns().saturating_sub(hello.realtime_ns)),
         running: hello.running,
+        facts: Arc::new(AgentFacts {
+            labels: hello.labels,
+            version: hello.version,
+            system: hello.system,
+            connected_at_ns: now_ns(),
+        }),
     };
     registry.add_agent(connected).await;
     let ended = converse(&registry, &agent, &mut inbound, waiting, &outbound).await;
@@ -50,11 +62,14 @@ pub(super) async fn serve(
         let _ = outbound.send(Err(status)).await;
     }
     registry.remove_agent(&agent, connection).await;
-    tracing::debug!(agent, connection, "agent disconnected");
+    tracing::info!(agent, connection, "agent disconnected");
 }
 
 /// The Hello that every stream opens with.
-async fn introduction(inbound: &mut Streaming<wire::AgentMessage>) -> Result<wire::Hello, Status> {
+async fn introduction(
+    inbound: &mut Streaming<wire::AgentMessage>,
+    peer: &Peer,
+) -> Result<wire::Hello, Status> {
     let first = inbound.message().await?.and_then(|message| message.message);
     let Some(FromAgent::Hello(hello)) = first else {
         return Err(Status::invalid_argument("a control stream opens with a Hello"));
@@ -69,6 +84,13 @@ async fn introduction(inbound: &mut Streaming<wire::AgentMessage>) -> Result<wir
     if hello.name.is_empty() {
         return Err(Status::invalid_argument("an agent needs a name"));
     }
+    if hello.labels.len() > MAX_LABELS {
+        return Err(Status::invalid_argument(format!(
+            "{} labels are too many; an agent has at most {MAX_LABELS}",
+            hello.labels.len()
+        )));
+    }
+    admit_as(peer, &hello.name)?;
     Ok(hello)
 }
 
@@ -135,7 +157,7 @@ pub(super) fn capture_of(
 }
 
 /// This host's real-time clock, in nanoseconds since 1970; 0 before.
-fn now_ns() -> i64 {
+pub(crate) fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,9 +1,14 @@
-//! The gRPC services that agents speak to.
+//! The gRPC services that agents and operators speak to.
 
+mod admit;
 mod control;
+pub(crate) mod operators;
 mod upload;
 
+use crate::peer::PeerRole;
 use crate::registry::Registry;
+use admit::admit;
+pub(crate) use control::now_ns;
 use correlate_proto::wire::coordinator_server::{Coordinator, CoordinatorServer};
 use correlate_proto::wire::{AgentMessage, CoordinatorMessage, UploadAck, UploadMessage};
 use tokio::sync::mpsc;
@@ -35,8 +40,9 @@ impl Coordinator for AgentService {
         &self,
         request: Request<Streaming<AgentMessage>>,
     ) -> Result<Response<Self::ControlStream>, Status> {
+        let peer = admit(&request, PeerRole::Agent)?;
         let (outbound, messages) = mpsc::channel(OUTBOUND);
-        tokio::spawn(control::serve(self.registry.clone(), request.into_inner(), outbound));
+        tokio::spawn(control::serve(self.registry.clone(), peer, request.into_inner(), outbound));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 
@@ -44,8 +50,9 @@ impl Coordinator for AgentService {
         &self,
         request: Request<Streaming<UploadMessage>>,
     ) -> Result<Response<Self::UploadStream>, Status> {
+        let peer = admit(&request, PeerRole::Agent)?;
         let (outbound, messages) = mpsc::channel(OUTBOUND);
-        tokio::spawn(upload::serve(self.registry.clone(), request.into_inner(), outbound));
+        tokio::spawn(upload::serve(self.registry.clone(), peer, request.into_inner(), outbound));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 }

@@ -1,8 +1,10 @@
 //! The upload stream of one capture.
 
+use super::admit::admit_as;
 use super::control::capture_of;
 use crate::arrivals::Watermark;
 use crate::body::BatchOpener;
+use crate::peer::Peer;
 use crate::recorder::{Batch, Command, Ending, Recorded};
 use crate::registry::Registry;
 use crate::session::{Message, UploadGrant};
@@ -18,10 +20,11 @@ type Outbound = mpsc::Sender<Result<wire::UploadAck, Status>>;
 /// acknowledged.
 pub(super) async fn serve(
     registry: Registry,
+    peer: Peer,
     mut inbound: Streaming<wire::UploadMessage>,
     outbound: Outbound,
 ) {
-    let ended = match open(&registry, &mut inbound).await {
+    let ended = match open(&registry, &peer, &mut inbound).await {
         Ok((point, grant)) => {
             let recorded = grant.recorded.clone();
             let mut upload = Upload::new(point, grant);
@@ -41,12 +44,14 @@ pub(super) async fn serve(
 /// The opening, and what the session grants for it.
 async fn open(
     registry: &Registry,
+    peer: &Peer,
     inbound: &mut Streaming<wire::UploadMessage>,
 ) -> Result<(CapturePointId, UploadGrant), Status> {
     let first = inbound.message().await?.and_then(|message| message.message);
     let Some(FromAgent::Open(open)) = first else {
         return Err(Status::invalid_argument("an upload stream opens with an UploadOpen"));
     };
+    admit_as(peer, &open.agent)?;
     let (capture, point) = capture_of(open.capture.as_ref())?;
     let unknown = || Status::not_found(format!("no session {} wants this capture", capture.session));
     let session = registry.session(&capture.session).ok_or_else(unknown)?;

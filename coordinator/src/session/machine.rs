@@ -81,6 +81,17 @@ impl Machine {
         Self { phase: Phase::Waiting, points: vec![PointState::Asked; points], stop_pending: false }
     }
 
+    /// The machine of a session that is gone on with: every capture had begun, and those of `ended` have ended.
+    pub(crate) fn resumed(ended: &[bool], stopping: bool) -> Self {
+        let state = |ended: &bool| if *ended { PointState::Ended } else { PointState::Running };
+        let phase = match (ended.iter().all(|ended| *ended), stopping) {
+            (true, _) => Phase::Done,
+            (false, true) => Phase::Draining,
+            (false, false) => Phase::Capturing,
+        };
+        Self { phase, points: ended.iter().map(state).collect(), stop_pending: false }
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
@@ -361,5 +372,19 @@ mod tests {
         assert_eq!(phase, Phase::Failed);
         assert!(matches!(actions.last(), Some(Action::Fail(_))));
         assert!(!actions.contains(&Action::Feed));
+    }
+
+    #[test]
+    fn a_session_that_is_gone_on_with_stands_where_its_recording_says() {
+        assert_eq!(Machine::resumed(&[false, true], false).phase(), Phase::Capturing);
+        assert_eq!(Machine::resumed(&[false, true], true).phase(), Phase::Draining);
+        assert_eq!(Machine::resumed(&[true, true], true).phase(), Phase::Done);
+        let mut machine = Machine::resumed(&[false, true], false);
+        assert!(machine.is_running(CapturePointId(0)) && !machine.is_running(CapturePointId(1)));
+        let mut actions = Vec::new();
+        machine.handle(Input::StopAsked, &mut actions);
+        assert_eq!(actions, [Action::Stop(CapturePointId(0))]);
+        machine.handle(Input::Ended(CapturePointId(0), EndCause::Stopped), &mut actions);
+        assert_eq!(actions.last(), Some(&Action::Judge));
     }
 }

@@ -5,6 +5,8 @@ use super::feed_thread::Judged;
 use crate::arrivals::Arrivals;
 use crate::recorder::{Notice, Recorded, RecorderHandle};
 use correlate_proto::{CapturePointId, Span, wire};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Where a session is told what agents do.
@@ -32,6 +34,8 @@ pub(crate) enum Message {
     Dropped { point: CapturePointId, dropped: u64 },
     /// The user has seen enough.
     Stop,
+    /// The user wants no report.
+    GiveUp,
 }
 
 /// An agent that is connected.
@@ -45,6 +49,18 @@ pub(crate) struct AgentConnected {
     pub(crate) rough_offset: Span,
     /// Captures that the agent still has: session and point.
     pub(crate) running: Vec<wire::CaptureId>,
+    /// What is shown of it.
+    pub(crate) facts: Arc<AgentFacts>,
+}
+
+/// What an agent says of itself, for people.
+#[derive(Debug, Default)]
+pub(crate) struct AgentFacts {
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) version: String,
+    pub(crate) system: String,
+    /// By the coordinator's clock.
+    pub(crate) connected_at_ns: i64,
 }
 
 /// What an upload works with.

@@ -7,12 +7,13 @@ mod handle;
 mod machine;
 mod message;
 mod options;
+pub(crate) mod spec;
 mod start;
 mod task;
 
 pub use event::{EndCause, Failure, Outcome, PointProgress, SessionEvent, SessionProgress};
 pub use handle::{SessionHandle, StartError};
 pub use machine::Phase;
-pub(crate) use message::{AgentConnected, Mailbox, Message, UploadGrant};
+pub(crate) use message::{AgentConnected, AgentFacts, Mailbox, Message, UploadGrant};
 pub use options::{PointSpec, SessionOptions, Timeouts};
-pub(crate) use start::start;
+pub(crate) use start::{resume, start};

@@ -27,6 +27,9 @@ pub struct SessionOptions {
     pub asked_by: String,
     /// Keep the session in this file, which must not exist.
     pub save: Option<PathBuf>,
+    /// Write what the session is to be into its recording, so that a coordinator that is started anew goes on with
+    /// it. Means something only where `save` is given.
+    pub resumable: bool,
     /// Keep every packet until the end even if the session is not saved: for renderings that show packets.
     pub keep_packets: bool,
     /// Octets of packets that a recording may hold. At the limit the session ends in order and says so; what
@@ -78,6 +81,7 @@ impl Default for SessionOptions {
             decapsulate: false,
             asked_by: String::new(),
             save: None,
+            resumable: false,
             keep_packets: false,
             limit_bytes: 1 << 30,
             timeouts: Timeouts::default(),

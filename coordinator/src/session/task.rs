@@ -21,8 +21,8 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug, Default)]
 pub(super) struct Point {
     agent: Option<AgentConnected>,
-    rough_offset: Option<Span>,
-    started: Option<CapturePoint>,
+    pub(super) rough_offset: Option<Span>,
+    pub(super) started: Option<CapturePoint>,
     /// When its capture began, by its own clock.
     began: Option<Timestamp<Local>>,
     dropped: u64,
@@ -101,6 +101,7 @@ impl Session {
                 Phase::Waiting | Phase::Capturing | Phase::Done | Phase::Failed => None,
             };
             if phase == Phase::Draining {
+                self.recorder.send(Command::Stopping).await;
                 self.tell(SessionEvent::Stopping);
             }
         }
@@ -148,6 +149,7 @@ impl Session {
                 None
             }
             Message::Stop => Some(Input::StopAsked),
+            Message::GiveUp => Some(Input::RecordingFailed(given_up())),
         }
     }
 
@@ -391,4 +393,8 @@ fn recording_failure(error: &crate::recording::RecordingError) -> Failure {
 
 fn abandonment() -> Failure {
     Failure { point: None, reason: "nobody waits for the session any more".to_owned(), remedy: String::new() }
+}
+
+fn given_up() -> Failure {
+    Failure { point: None, reason: "the session was given up".to_owned(), remedy: String::new() }
 }

@@ -1,6 +1,6 @@
 //! Agents whose captures are scripted.
 
-use crate::embedded::Connector;
+use crate::Connector;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;

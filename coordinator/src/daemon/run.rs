@@ -1,0 +1,90 @@
+//! The daemon itself.
+
+use super::store::{Keep, Store};
+use super::{Fleet, listen::Listener};
+use crate::registry::Registry;
+use crate::server::{self, Connector};
+use crate::service::operators::OperatorService;
+use core::time::Duration;
+use std::io;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// How often recordings are held against the limit of their age.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
+/// Settings of a [`Daemon`].
+#[derive(Debug, Clone)]
+pub struct DaemonSettings {
+    /// Directory of the recordings; made if it does not exist.
+    pub data: PathBuf,
+    /// How much of them is kept.
+    pub keep: Keep,
+}
+
+/// Why a daemon cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// Its directory cannot be used.
+    #[error(
+        "cannot keep recordings in {path}: {source}; name a directory of this coordinator's own with --data"
+    )]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A coordinator that sessions live in. Dropping it ends its connections at once; sessions that run are gone on with
+/// by the next daemon on the same directory.
+#[derive(Debug)]
+pub struct Daemon {
+    connector: Connector,
+    tasks: Vec<tokio::task::AbortHandle>,
+}
+
+impl Daemon {
+    /// Starts a daemon on the present runtime and goes on with the sessions that the one before left open.
+    pub async fn start(settings: DaemonSettings) -> Result<Self, DaemonError> {
+        let DaemonSettings { data, keep } = settings;
+        let opened = Store::open(&data, keep);
+        let (store, left_open) = opened.map_err(|source| DaemonError::Data { path: data, source })?;
+        let fleet = Fleet::new(Registry::default(), store);
+        for left in left_open {
+            fleet.resume(left).await;
+        }
+        // Nobody is served before every session is there that agents may come back to.
+        let operators = OperatorService::new(fleet.clone());
+        let (connector, server) = server::serve(fleet.registry().clone(), Some(operators));
+        let pruning = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(PRUNE_EVERY);
+            loop {
+                ticks.tick().await;
+                fleet.store().prune(SystemTime::now());
+            }
+        });
+        Ok(Self { connector, tasks: vec![server, pruning.abort_handle()] })
+    }
+
+    /// Hands connections to this daemon.
+    #[must_use]
+    pub fn connector(&self) -> Connector {
+        self.connector.clone()
+    }
+
+    /// Serves whoever dials `listener`, until the daemon is dropped.
+    pub fn listen(&mut self, listener: Listener) {
+        self.tasks.push(tokio::spawn(listener.serve(self.connector())).abort_handle());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The store's limits, and sessions that the daemon of before left open.
+
+use super::store::{Keep, Store};
+use super::{Daemon, DaemonSettings, ListenAddress, Listener};
+use crate::peer::{Peer, PeerRole};
+use crate::recording::{Recording, SessionMeta};
+use core::time::Duration;
+use correlate_proto::wire;
+use std::path::Path;
+use std::time::SystemTime;
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+use wire::operator_client::OperatorClient;
+
+fn make(store: &Store, id: &str, failure: Option<&str>) {
+    let meta = SessionMeta { session: id.to_owned(), ..SessionMeta::default() };
+    let recording = Recording::create(&store.path(id), &meta).unwrap();
+    recording.write_spec(&wire::SessionSpec::default(), 5).unwrap();
+    recording.close().unwrap();
+    if failure.is_some() {
+        store.add(id, failure).unwrap();
+    }
+}
+
+fn names(store: &Store) -> Vec<String> {
+    store.all().into_iter().map(|finished| finished.summary.session).collect()
+}
+
+#[test]
+fn beyond_the_size_the_oldest_finished_recordings_go_and_open_ones_never() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(directory.path(), Keep { bytes: None, age: None }).unwrap();
+    make(&store, "open", None);
+    for id in ["a", "b", "c"] {
+        make(&store, id, Some("no reason"));
+    }
+    let age = |id: &str, seconds| {
+        let file = std::fs::File::options().write(true).open(store.path(id)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+    };
+    for (id, seconds) in [("open", 900), ("a", 300), ("b", 800), ("c", 100)] {
+        age(id, seconds);
+    }
+    let each = store.finished("a").unwrap().summary.recording_bytes;
+    drop(store);
+
+    let keep = Keep { bytes: Some(each * 2), age: None };
+    let (store, left_open) = Store::open(directory.path(), keep).unwrap();
+    assert_eq!(names(&store), ["a", "c"]);
+    assert_eq!(left_open.iter().map(|open| open.id.as_str()).collect::<Vec<_>>(), ["open"]);
+    drop((store, left_open));
+
+    let keep = Keep { bytes: None, age: Some(Duration::from_secs(200)) };
+    let (store, _) = Store::open(directory.path(), keep).unwrap();
+    assert_eq!(names(&store), ["c"]);
+    assert!(store.path("open").exists() && !store.path("a").exists());
+    store.prune(SystemTime::now() + Duration::from_secs(200));
+    assert!(names(&store).is_empty() && store.path("open").exists());
+}
+
+#[test]
+fn a_directory_belongs_to_one_coordinator() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Store::open(directory.path(), Keep::default()).unwrap();
+    let second = Store::open(directory.path(), Keep::default()).expect_err("it is taken");
+    assert!(second.to_string().contains("another coordinator"), "{second}");
+    drop(first);
+    Store::open(directory.path(), Keep::default()).unwrap();
+}
+
+async fn daemon(directory: &Path) -> Daemon {
+    Daemon::start(DaemonSettings { data: directory.to_owned(), keep: Keep::default() }).await.unwrap()
+}
+
+async fn client(daemon: &Daemon, peer: Peer) -> OperatorClient<Channel> {
+    OperatorClient::new(channel(daemon, peer).await)
+}
+
+async fn channel(daemon: &Daemon, peer: Peer) -> Channel {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    daemon.connector().accept_from(ours, peer).unwrap();
+    let mut slot = Some(hyper_util::rt::TokioIo::new(theirs));
+    let connector = tower::service_fn(move |_| {
+        core::future::ready(slot.take().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected)))
+    });
+    Endpoint::from_static("http://x").connect_with_connector(connector).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_session_that_never_began_comes_to_nothing_when_the_daemon_starts_again() {
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let (store, _) = Store::open(directory.path(), Keep::default()).unwrap();
+        make(&store, "s1", None);
+        // Without a point, whose captures had all begun by definition, there is nothing to go on with either.
+        let recording = Recording::open(&store.path("s1")).unwrap();
+        let point =
+            |role: wire::Role| wire::PointSpec { role: role.into(), agent: "a".into(), ..Default::default() };
+        let points = vec![point(wire::Role::Client), point(wire::Role::Server)];
+        recording.write_spec(&wire::SessionSpec { points, ..Default::default() }, 5).unwrap();
+    }
+    let daemon = daemon(directory.path()).await;
+    let mut client = client(&daemon, Peer::Local).await;
+    let sessions = client.list_sessions(wire::ListSessionsRequest {}).await.unwrap().into_inner().sessions;
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions[0].phase(), wire::SessionPhase::Failed);
+    assert!(sessions[0].outcome.contains("before every capture had begun"), "{}", sessions[0].outcome);
+    let request = wire::WatchSessionRequest { session: "s1".into() };
+    let mut updates = client.watch_session(request).await.unwrap().into_inner();
+    let update = updates.message().await.unwrap().unwrap().update;
+    assert!(
+        matches!(update, Some(wire::session_update::Update::Ended(ended)) if ended.reason.contains("begun"))
+    );
+    assert!(updates.message().await.unwrap().is_none());
+    let refused = client.get_report(wire::GetReportRequest { session: "s1".into() }).await.expect_err("none");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn roles_are_checked_on_every_call_and_unknown_names_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = daemon(directory.path()).await;
+    let known = |role| Peer::Known { name: "x".into(), role };
+    let mut viewer = client(&daemon, known(PeerRole::Viewer)).await;
+    let spec = |agent: &str| {
+        let point = |role: wire::Role| wire::PointSpec {
+            role: role.into(),
+            agent: agent.into(),
+            ..Default::default()
+        };
+        let points = vec![point(wire::Role::Client), point(wire::Role::Server)];
+        wire::StartSessionRequest { spec: Some(wire::SessionSpec { points, ..Default::default() }) }
+    };
+    assert_eq!(viewer.start_session(spec("a")).await.expect_err("only looks").code(), Code::PermissionDenied);
+    let stop = wire::StopSessionRequest { session: "s".into(), discard: false };
+    assert_eq!(
+        viewer.stop_session(stop.clone()).await.expect_err("only looks").code(),
+        Code::PermissionDenied
+    );
+    assert!(viewer.list_agents(wire::ListAgentsRequest {}).await.unwrap().into_inner().agents.is_empty());
+    let mut agent = client(&daemon, known(PeerRole::Agent)).await;
+    let refused = agent.list_sessions(wire::ListSessionsRequest {}).await.expect_err("only captures");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let mut operator = client(&daemon, known(PeerRole::Operator)).await;
+    let refused = operator.start_session(spec("nobody")).await.expect_err("there is no agent");
+    assert!(refused.message().contains("correlate agents"), "{}", refused.message());
+    assert_eq!(operator.stop_session(stop).await.expect_err("no session").code(), Code::NotFound);
+    let refused = operator.start_session(spec("")).await.expect_err("no name");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn the_socket_of_a_dead_coordinator_is_taken_over_and_that_of_a_live_one_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c.sock");
+    let address: ListenAddress = format!("unix:{}", path.display()).parse().unwrap();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let listener = Listener::bind(address.clone()).await.unwrap();
+    assert!(Listener::bind(address.clone()).await.is_err());
+    drop(listener);
+    assert!(!path.exists());
+    for text in ["192.0.2.1:1", "0.0.0.0:1", "[::]:1"] {
+        let refused = text.parse::<ListenAddress>().expect_err(text).to_string();
+        assert!(refused.contains("TLS"), "{refused}");
+    }
+    assert!("here".parse::<ListenAddress>().is_err());
+}
+
+#[tokio::test]
+async fn whether_it_serves_is_told_in_the_usual_way() {
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = daemon(directory.path()).await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel(&daemon, Peer::Local).await);
+    for service in ["", "correlate.v1.Coordinator", "correlate.v1.Operator"] {
+        let answer = health.check(HealthCheckRequest { service: service.into() }).await.unwrap();
+        assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");
+    }
+}
