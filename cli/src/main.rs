@@ -8,8 +8,12 @@ mod explain;
 mod input;
 #[cfg(target_os = "linux")]
 mod live;
+#[cfg(target_os = "linux")]
+mod logging;
 mod output;
 mod progress;
+#[cfg(target_os = "linux")]
+mod remote;
 mod render;
 
 use args::{Cli, Command};
@@ -41,6 +45,16 @@ fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Demo(args) => commands::demo::run(args, cli.color),
         #[cfg(target_os = "linux")]
         Command::Agent(args) => commands::agent::run(args),
+        #[cfg(target_os = "linux")]
+        Command::Coordinator(args) => commands::coordinator::run(args),
+        #[cfg(target_os = "linux")]
+        Command::Agents(args) => commands::list::agents(args),
+        #[cfg(target_os = "linux")]
+        Command::Sessions(args) => commands::list::sessions(args),
+        #[cfg(target_os = "linux")]
+        Command::Watch(args) => commands::remote::watch(args, cli.color),
+        #[cfg(target_os = "linux")]
+        Command::Stop(args) => commands::remote::stop(args),
         Command::Show(args) => commands::show::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
         #[cfg(target_os = "linux")]

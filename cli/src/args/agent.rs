@@ -1,5 +1,7 @@
 //! Arguments of `agent`.
 
+use super::logging::LogArgs;
+use crate::remote::{Address, VARIABLE};
 use clap::Args;
 use correlate_agent::filter::Exclusion;
 use correlate_proto::Endpoint;
@@ -7,18 +9,40 @@ use correlate_proto::Endpoint;
 /// Arguments of `agent`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  ssh db correlate agent --stdio --name db    what `correlate run --server ssh://db` starts there")]
+Examples:
+  correlate agent --coordinator unix:/run/correlate/coordinator.sock --name db-1 --label zone=a
+  ssh db correlate agent --stdio --name db    what `correlate run --server ssh://db` starts there
+
+With --coordinator it dials, and dials again whenever the connection breaks, until SIGTERM or Ctrl-C, which end its \
+captures in order.")]
 pub(crate) struct AgentArgs {
     /// Serve one coordinator over standard input and output, and end when the input does
     #[arg(long)]
     pub(crate) stdio: bool,
+    /// The coordinator to dial: http://127.0.0.1:PORT or unix:PATH
+    #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
+    pub(crate) coordinator: Option<Address>,
     /// The name by which sessions ask for this agent
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Say this of the host in `correlate agents` (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Capture this interface where a session names none; the default is all (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Vec<String>,
     /// Never capture this connection, written as in `SSH_CONNECTION` (repeatable)
     #[arg(long, value_name = "ADDRESS PORT ADDRESS PORT", value_parser = connection)]
     pub(crate) exclude: Vec<Exclusion>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("a label is NAME=VALUE".to_owned()),
+    }
 }
 
 /// Reads a connection as sshd writes it: the client's address and port, the server's address and port.

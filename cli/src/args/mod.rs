@@ -4,11 +4,17 @@
 mod agent;
 mod analyze;
 #[cfg(target_os = "linux")]
+mod coordinator;
+#[cfg(target_os = "linux")]
 mod demo;
 #[cfg(target_os = "linux")]
 mod host;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod logging;
+#[cfg(target_os = "linux")]
+mod remote;
 #[cfg(target_os = "linux")]
 mod run;
 mod shared;
@@ -20,9 +26,15 @@ mod ssh_host;
 pub(crate) use agent::{AgentArgs, connection};
 pub(crate) use analyze::{AnalyzeArgs, Vouch};
 #[cfg(target_os = "linux")]
+pub(crate) use coordinator::CoordinatorArgs;
+#[cfg(target_os = "linux")]
 pub(crate) use demo::DemoArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use host::Host;
+#[cfg(target_os = "linux")]
+pub(crate) use logging::{LogArgs, LogFormat};
+#[cfg(target_os = "linux")]
+pub(crate) use remote::{ListArgs, ListFormat, StopArgs, WatchArgs};
 #[cfg(target_os = "linux")]
 pub(crate) use run::RunArgs;
 pub(crate) use shared::{FilterArgs, Format, OutputArgs, VerdictArgs};
@@ -31,6 +43,8 @@ pub(crate) use similar::similar;
 #[cfg(target_os = "linux")]
 pub(crate) use ssh_host::SshHost;
 
+#[cfg(target_os = "linux")]
+use crate::remote::{Address, VARIABLE};
 use clap::{Parser, Subcommand, ValueEnum};
 use correlate_proto::report::Code;
 use std::path::PathBuf;
@@ -87,7 +101,22 @@ pub(crate) enum Command {
     /// The capturing end of a host, by itself
     #[cfg(target_os = "linux")]
     Agent(AgentArgs),
-    /// Render a saved session again
+    /// The daemon that sessions live in
+    #[cfg(target_os = "linux")]
+    Coordinator(CoordinatorArgs),
+    /// List the agents that are connected to a coordinator
+    #[cfg(target_os = "linux")]
+    Agents(ListArgs),
+    /// List the sessions of a coordinator
+    #[cfg(target_os = "linux")]
+    Sessions(ListArgs),
+    /// Follow a session of a coordinator to its end
+    #[cfg(target_os = "linux")]
+    Watch(WatchArgs),
+    /// End a session of a coordinator
+    #[cfg(target_os = "linux")]
+    Stop(StopArgs),
+    /// Render a session again: a saved one, or one that a coordinator has
     Show(ShowArgs),
     /// What a finding means, its evidence, its innocent alternatives, what to do next
     Explain(ExplainArgs),
@@ -119,11 +148,18 @@ impl Command {
 #[command(after_help = "\
 Examples:
   correlate show incident.correlate
-  correlate show incident.correlate --format json -o incident.json")]
+  correlate show incident.correlate --format json -o incident.json
+  correlate show s1790000000 --coordinator unix:/run/correlate/coordinator.sock
+
+Where both a file and a coordinator could be meant, a file of that name is.")]
 pub(crate) struct ShowArgs {
-    /// A session saved with --save
-    #[arg(value_name = "FILE.correlate")]
+    /// A session saved with --save, or the name of one at the coordinator
+    #[arg(value_name = "FILE.correlate|SESSION")]
     pub(crate) file: PathBuf,
+    /// The coordinator: http://127.0.0.1:PORT or unix:PATH
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
+    pub(crate) coordinator: Option<Address>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! Arguments of `run`.
 
 use super::{FilterArgs, Host, OutputArgs, VerdictArgs, limits};
+use crate::remote::{Address, VARIABLE};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,18 +16,21 @@ Examples:
   correlate run --client container:web --server container:db:eth0 port 5432 --duration 30s
   correlate run --client local --server ssh://admin@db/eth0 port 5432
   correlate run --client web-1 --server db-7 port 5432
+  correlate run --coordinator unix:/run/correlate/coordinator.sock --client web-1 --server db-1 port 5432
 
 HOST is local[:INTERFACE], netns:NAME[:INTERFACE], container:NAME[:INTERFACE] or \
 ssh://[USER@]HOST[:PORT][/INTERFACE]. A namespace is a name of `ip netns` or a path such as /proc/1234/ns/net; a \
 container is a name or id that Docker or Podman on this machine knows (at DOCKER_HOST and the usual sockets; \
-CORRELATE_CONTAINER_SOCKET names another). A bare name is an ssh host, as your ssh configuration knows it.
+CORRELATE_CONTAINER_SOCKET names another). A bare name is an ssh host, as your ssh configuration knows it; with \
+--coordinator it is an agent's name there, and nothing else is a host.
 
 Over ssh, correlate is used where it is installed, else tcpdump, each with `sudo -n` where that is needed and allowed. \
 Your own `ssh` makes the connection (CORRELATE_SSH names another program); it must not have to ask for anything.
 
 Without --duration, --count or a command it runs until Ctrl-C, which ends it in order: stop the captures, take \
 in what is left, judge. A second Ctrl-C aborts with status 130. The command's own exit status is written in \
-the report and kept apart from the verdict.")]
+the report and kept apart from the verdict. At a coordinator the session outlives this program: `correlate watch` \
+picks it up.")]
 pub(crate) struct RunArgs {
     /// The client host (repeatable)
     #[arg(long, required = true, value_name = "HOST", value_parser = Host::parse)]
@@ -46,6 +50,9 @@ pub(crate) struct RunArgs {
     /// Keep the session in this file, for `correlate show`
     #[arg(long, value_name = "FILE.correlate")]
     pub(crate) save: Option<PathBuf>,
+    /// Run the session at this coordinator, between its agents: http://127.0.0.1:PORT or unix:PATH
+    #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
+    pub(crate) coordinator: Option<Address>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

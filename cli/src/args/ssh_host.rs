@@ -46,6 +46,11 @@ impl SshHost {
         }
         Ok(Self { bare: true, ..Self::parse(text)? })
     }
+
+    /// What was typed, if it can be an agent's name: a bare name without a user.
+    pub(crate) fn agent_name(&self) -> Option<&str> {
+        (self.bare && self.user.is_none()).then_some(self.host.as_str())
+    }
 }
 
 /// `HOST`, `HOST:PORT`, `[ADDRESS]`, `[ADDRESS]:PORT`.
@@ -127,6 +132,13 @@ mod tests {
             assert_eq!(parsed.to_string(), format!("ssh://{text}"));
         }
         assert_eq!(SshHost::bare("root@db").expect("a host").to_string(), "root@db");
+    }
+
+    #[test]
+    fn only_a_bare_name_can_be_an_agents() {
+        assert_eq!(SshHost::bare("db-1").expect("a host").agent_name(), Some("db-1"));
+        assert_eq!(SshHost::bare("root@db").expect("a host").agent_name(), None);
+        assert_eq!(SshHost::parse("db-1").expect("a host").agent_name(), None);
     }
 
     #[test]

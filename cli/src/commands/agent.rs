@@ -1,6 +1,6 @@
 //! `agent`: the capturing end, by itself.
 
-use super::agent_stdio;
+use super::{agent_daemon, agent_stdio};
 use crate::args::AgentArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -10,6 +10,9 @@ pub(crate) fn run(args: &AgentArgs) -> Result<ExitStatus, CliError> {
     if args.stdio {
         return agent_stdio::run(args);
     }
+    if let Some(address) = &args.coordinator {
+        return agent_daemon::run(args, address);
+    }
     Err(CliError::new("nothing says how to reach a coordinator")
-        .hint("give --stdio; see `correlate agent --help`"))
+        .hint("give --coordinator or --stdio; see `correlate agent --help`"))
 }

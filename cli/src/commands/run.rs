@@ -7,14 +7,17 @@ use crate::live::{Command, Ended, Setup, Work};
 use crate::output;
 use correlate_agent::filter::Filter;
 use correlate_coordinator::{PointSpec, Recording, SessionOptions};
-use correlate_proto::Role;
 use correlate_proto::report::Report;
+use correlate_proto::{Role, wire};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Captures, judges, writes the report.
 pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> Result<ExitStatus, CliError> {
     check(args)?;
+    if let Some(address) = &args.coordinator {
+        return super::remote::run(args, address, spec(args)?, color);
+    }
     let hosts = hosts(args);
     let options = options(args, &hosts);
     let hosts = hosts.into_iter().map(|(name, _, host)| (name, host)).collect();
@@ -67,6 +70,37 @@ fn check(args: &RunArgs) -> Result<(), CliError> {
             .hint("capture the tunnel with tcpdump at both hosts and use `correlate analyze --decap`"));
     }
     Ok(())
+}
+
+/// What the coordinator is asked for.
+fn spec(args: &RunArgs) -> Result<wire::SessionSpec, CliError> {
+    let point = |role: wire::Role, host: &Host, filter: String| {
+        let name = agent_name(host).ok_or_else(|| {
+            CliError::new(format!("with a coordinator {host} is no host: its agents are"))
+                .hint("name an agent, as `correlate agents` lists them; or leave --coordinator out")
+        })?;
+        let agent = name.to_owned();
+        Ok(wire::PointSpec { role: role.into(), agent, filter: Some(filter), ..Default::default() })
+    };
+    let clients = args.client.iter().map(|host| point(wire::Role::Client, host, args.filter.client()));
+    let servers = args.server.iter().map(|host| point(wire::Role::Server, host, args.filter.server()));
+    Ok(wire::SessionSpec {
+        points: clients.chain(servers).collect::<Result<_, CliError>>()?,
+        filter: args.filter.described(),
+        snaplen: args.snaplen.unwrap_or(0),
+        count: args.count.unwrap_or(0),
+        duration_ms: args.duration.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        decapsulate: false,
+        limit_bytes: 0,
+    })
+}
+
+/// What a host is called at a coordinator, if it can be one of its agents.
+fn agent_name(host: &Host) -> Option<&str> {
+    match host {
+        Host::Ssh(host) => host.agent_name(),
+        Host::Local { .. } | Host::Namespace { .. } | Host::Container { .. } => None,
+    }
 }
 
 /// Hosts with their roles, each under a name of its own: `client`, `server`, `server-2`.

@@ -1,11 +1,11 @@
 //! A running session from its start to its outcome: events, interrupts, the end of the work.
 
+use super::interrupts::Interrupts;
 use super::status::Status;
 use super::work::Work;
 use crate::error::CliError;
 use correlate_coordinator::{Failure, Outcome, SessionEvent, SessionHandle};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a session that is aborted may take to clean up.
 const ABORT_WITHIN: Duration = Duration::from_secs(2);
@@ -31,8 +31,8 @@ enum Woke {
 
 /// Follows the session until it is over.
 ///
-/// The work starts when every capture runs, and its end ends the session. The first interrupt stops the session
-/// in order, the second aborts it.
+/// The work starts when every capture runs, and its end ends the session. The first interrupt (Ctrl-C, or SIGTERM)
+/// stops the session in order, the second aborts it.
 pub(super) async fn drive(
     mut session: SessionHandle,
     mut work: Option<&mut Work>,
@@ -40,16 +40,13 @@ pub(super) async fn drive(
 ) -> Result<Ended, CliError> {
     let mut ticks = tokio::time::interval(TICK);
     let progress = session.progress();
-    // One listener for all: between two of them an interrupt would be lost.
-    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| {
-        CliError::new(format!("cannot listen for Ctrl-C: {error}")).hint("raise the limit of open files")
-    })?;
+    let mut interrupts = Interrupts::listen()?;
     let mut interrupted = false;
     let mut over = false;
     while !over || work.as_ref().is_some_and(|work| work.is_running()) {
         let woke = tokio::select! {
             event = session.next_event(), if !over => Woke::Event(event.map(Box::new)),
-            _ = interrupts.recv() => Woke::Interrupt,
+            () = interrupts.next() => Woke::Interrupt,
             () = work_ended(work.as_deref_mut()) => Woke::WorkEnded,
             _ = ticks.tick() => Woke::Tick,
         };

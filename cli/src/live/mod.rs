@@ -3,6 +3,7 @@
 mod agents;
 mod child;
 mod drive;
+mod interrupts;
 mod opener;
 mod session;
 mod ssh;
@@ -12,6 +13,8 @@ mod work;
 
 pub(crate) use child::Command;
 pub(crate) use drive::Ended;
+pub(crate) use interrupts::Interrupts;
 pub(crate) use opener::LiveOpener;
 pub(crate) use session::Setup;
+pub(crate) use status::Status;
 pub(crate) use work::{Task, Work};

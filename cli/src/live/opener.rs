@@ -20,17 +20,25 @@ pub(crate) struct LiveOpener {
     exclusions: Vec<Exclusion>,
     /// What a container's name meant when it was first looked up: the capture and its counters are of the same one.
     container: Mutex<Option<Container>>,
+    /// Captured where a session names no interface; empty for all.
+    usual: Vec<String>,
 }
 
 impl LiveOpener {
     /// Opens captures of `host`.
     pub(crate) const fn new(host: Host) -> Self {
-        Self { host, exclusions: Vec::new(), container: Mutex::new(None) }
+        Self { host, exclusions: Vec::new(), usual: Vec::new(), container: Mutex::new(None) }
     }
 
     /// Never captures this traffic, however wide the filter.
     pub(crate) fn excluding(mut self, exclusions: Vec<Exclusion>) -> Self {
         self.exclusions = exclusions;
+        self
+    }
+
+    /// Captures these interfaces where a session names none.
+    pub(crate) fn unless_told_on(mut self, interfaces: Vec<String>) -> Self {
+        self.usual = interfaces;
         self
     }
 
@@ -58,9 +66,10 @@ impl CaptureOpener for LiveOpener {
         let filter = Filter::parse(&request.filter)
             .and_then(|filter| filter.excluding(&self.exclusions))
             .map_err(|error| refusal(&error.render()))?;
+        let chosen = if request.interfaces.is_empty() { &self.usual } else { &request.interfaces };
         let options = LiveOptions {
             namespace: self.namespace()?,
-            interfaces: request.interfaces.clone(),
+            interfaces: chosen.clone(),
             filter: filter.clone(),
             snaplen: if request.snaplen == 0 { DEFAULT_SNAPLEN } else { request.snaplen },
             ..LiveOptions::default()
@@ -75,7 +84,7 @@ impl CaptureOpener for LiveOpener {
             .with_quote_filter(Box::new(move |error| filter.matches_quoted(error)));
         Ok(OpenCapture {
             reader,
-            kind: CaptureKind::Live { all_interfaces: request.interfaces.is_empty() },
+            kind: CaptureKind::Live { all_interfaces: chosen.is_empty() },
             interfaces,
             probe: self.probe(),
         })

@@ -3,7 +3,7 @@
 use crate::output;
 use crate::render::{Style, counted, headline};
 use correlate_coordinator::{EndCause, SessionEvent, SessionProgress};
-use correlate_proto::report::{Code, Finding, Location};
+use correlate_proto::report::Finding;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) struct Status {
     terminal: bool,
     names: Vec<String>,
     started: Option<Instant>,
-    said: BTreeSet<(Code, Location)>,
+    said: BTreeSet<(String, String)>,
     last: (Instant, String),
     drawn: bool,
 }
@@ -34,13 +34,13 @@ impl Status {
     }
 
     /// Says a line above the status.
-    pub(super) fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         self.clear();
         output::say(text);
     }
 
     /// Takes the status off the screen.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if self.drawn {
             let _ = write!(std::io::stderr().lock(), "{CLEAR}");
             self.drawn = false;
@@ -51,8 +51,8 @@ impl Status {
     pub(super) fn event(&mut self, event: &SessionEvent) {
         match event {
             SessionEvent::Started(_) => {
-                self.started = Some(Instant::now());
-                self.line(&format!("capturing at {}; Ctrl-C ends in order", self.names.join(", ")));
+                let names = self.names.clone();
+                self.started(&names);
             }
             SessionEvent::Finding(finding) => self.finding(finding),
             SessionEvent::AgentLost(point) => self.at(point.0, "the agent is gone; waiting for it"),
@@ -73,21 +73,35 @@ impl Status {
         }
     }
 
-    /// A finding is said once; that more of it came is in the report.
-    fn finding(&mut self, finding: &Finding) {
-        if self.said.insert((finding.code, finding.location)) {
-            let text = headline(finding, self.style);
-            self.line(text.trim_end());
+    /// Every capture runs, at these hosts.
+    pub(crate) fn started(&mut self, names: &[String]) {
+        if self.started.is_none() {
+            self.started = Some(Instant::now());
+            self.names = names.to_vec();
+            self.line(&format!("capturing at {}; Ctrl-C ends in order", names.join(", ")));
         }
     }
 
-    fn at(&mut self, point: u16, what: &str) {
+    fn finding(&mut self, finding: &Finding) {
+        let text = headline(finding, self.style);
+        self.found(finding.code.name(), &format!("{:?}", finding.location), text.trim_end());
+    }
+
+    /// A finding is said once; that more of it came is in the report.
+    pub(crate) fn found(&mut self, code: &str, location: &str, text: &str) {
+        if self.said.insert((code.to_owned(), location.to_owned())) {
+            self.line(text);
+        }
+    }
+
+    /// Says a warning about a capture point.
+    pub(crate) fn at(&mut self, point: u16, what: &str) {
         let name = self.names.get(usize::from(point)).cloned().unwrap_or_default();
         self.line(&format!("warning: {name}: {what}"));
     }
 
     /// Renews the status.
-    pub(super) fn tick(&mut self, progress: &SessionProgress) {
+    pub(crate) fn tick(&mut self, progress: &SessionProgress) {
         let Some(started) = self.started else { return };
         let counts = counts(&self.names, progress);
         let text = format!("{} s  {counts}", started.elapsed().as_secs());

@@ -15,7 +15,7 @@ pub(crate) enum Work {
 
 impl Work {
     /// Starts it: every capture runs.
-    pub(super) fn start(&mut self) -> Result<(), CliError> {
+    pub(crate) fn start(&mut self) -> Result<(), CliError> {
         match self {
             Self::Command(command) => command.start(),
             Self::Task(task) => {
@@ -26,7 +26,7 @@ impl Work {
     }
 
     /// Waits for its end; for ever if it does not run.
-    pub(super) async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         match self {
             Self::Command(command) => command.ended().await,
             Self::Task(Task { running: Some(running), .. }) => {
@@ -41,7 +41,7 @@ impl Work {
     }
 
     /// Whether it runs.
-    pub(super) const fn is_running(&self) -> bool {
+    pub(crate) const fn is_running(&self) -> bool {
         match self {
             Self::Command(command) => command.is_running(),
             Self::Task(task) => task.running.is_some(),

@@ -1,0 +1,33 @@
+//! Arguments of `coordinator`.
+
+use super::logging::LogArgs;
+use clap::Args;
+use correlate_coordinator::ListenAddress;
+use std::path::PathBuf;
+
+/// Arguments of `coordinator`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  correlate coordinator --listen unix:/run/correlate/coordinator.sock --data /var/lib/correlate
+  correlate coordinator --listen 127.0.0.1:4747 --keep-bytes 4294967296 --keep-days 7
+
+Agents dial it with `correlate agent --coordinator URL`. Sessions that run when it ends are gone on with when it \
+is started again on the same --data; SIGTERM and Ctrl-C lose nothing. Beyond --keep-bytes or --keep-days the \
+recordings of finished sessions are deleted, the oldest first; that of a session that runs never is.")]
+pub(crate) struct CoordinatorArgs {
+    /// Where to listen: ADDRESS:PORT on loopback, or unix:PATH (repeatable)
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4747")]
+    pub(crate) listen: Vec<ListenAddress>,
+    /// Directory of the recordings
+    #[arg(long, value_name = "DIR", default_value = "correlate-data")]
+    pub(crate) data: PathBuf,
+    /// Octets that the recordings of finished sessions may take
+    #[arg(long, value_name = "N", default_value_t = 16 << 30)]
+    pub(crate) keep_bytes: u64,
+    /// Days that the recordings of finished sessions are kept
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) keep_days: u32,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}

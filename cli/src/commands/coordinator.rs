@@ -1,0 +1,48 @@
+//! `coordinator`: the daemon that sessions live in.
+
+use crate::args::CoordinatorArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::live::Interrupts;
+use crate::logging;
+use correlate_coordinator::{Daemon, DaemonSettings, Keep, Listener};
+use std::time::Duration;
+
+/// A day, in seconds.
+const DAY: u64 = 86_400;
+
+/// Serves until it is told to end.
+pub(crate) fn run(args: &CoordinatorArgs) -> Result<ExitStatus, CliError> {
+    logging::start(&args.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        CliError::new(format!("cannot start the coordinator: {error}")).hint("raise the limit of tasks")
+    })?;
+    let served = runtime.block_on(serve(args));
+    // Sessions go on in the next coordinator. Were their tasks dropped one by one, some would take it for the end of
+    // their session and tell agents to throw away what they hold.
+    core::mem::forget(runtime);
+    served.map(|()| ExitStatus::Clean)
+}
+
+async fn serve(args: &CoordinatorArgs) -> Result<(), CliError> {
+    let mut interrupts = Interrupts::listen()?;
+    let mut listeners = Vec::new();
+    for address in &args.listen {
+        let listener = Listener::bind(address.clone()).await;
+        listeners.push(listener.map_err(|error| CliError::remedied(&error.to_string(), "see --listen"))?);
+    }
+    let keep = Keep {
+        bytes: Some(args.keep_bytes),
+        age: Some(Duration::from_secs(u64::from(args.keep_days) * DAY)),
+    };
+    let settings = DaemonSettings { data: args.data.clone(), keep };
+    let daemon = Daemon::start(settings).await;
+    let mut daemon = daemon.map_err(|error| CliError::remedied(&error.to_string(), "see --data"))?;
+    for listener in listeners {
+        tracing::info!(address = %listener.address(), "listening");
+        daemon.listen(listener);
+    }
+    interrupts.next().await;
+    tracing::info!("ending; sessions that run go on when the coordinator is started again");
+    Ok(())
+}
