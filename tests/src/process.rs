@@ -94,9 +94,31 @@ impl Running {
         }
     }
 
+    /// Waits until a line on standard error has `part` in it; gives the line, or nothing if it ended before.
+    pub fn until_a_line_has(&self, part: &str, limit: Duration) -> Option<String> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let line = self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+            if line.contains(part) {
+                return Some(line);
+            }
+        }
+    }
+
     /// As Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal(libc::SIGINT);
+    }
+
+    /// As service managers do.
+    pub fn terminate(&self) {
+        self.signal(libc::SIGTERM);
+    }
+
+    /// Without a word of warning.
+    pub fn kill(self) -> Ran {
+        self.signal(libc::SIGKILL);
+        self.finish(Duration::from_secs(10))
     }
 
     /// Waits for its end and kills it when it takes longer than `limit` from now.

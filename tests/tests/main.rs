@@ -5,6 +5,7 @@ mod support {
     pub(crate) mod binary;
     pub(crate) mod captures;
     pub(crate) mod expectation;
+    pub(crate) mod fleet;
     pub(crate) mod live;
     pub(crate) mod recording;
     pub(crate) mod report;
@@ -20,6 +21,7 @@ mod suite {
     mod counters;
     mod delay;
     mod expecting;
+    mod fleet;
     mod hostile;
     mod invariance;
     mod ledger;
