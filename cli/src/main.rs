@@ -1,6 +1,8 @@
 //! The `correlate` command: arguments in, report and exit status out.
 
 mod args;
+#[cfg(target_os = "linux")]
+mod audit;
 mod commands;
 mod error;
 mod exit;
@@ -55,6 +57,10 @@ fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Watch(args) => commands::remote::watch(args, cli.color),
         #[cfg(target_os = "linux")]
         Command::Stop(args) => commands::remote::stop(args),
+        #[cfg(target_os = "linux")]
+        Command::Join(args) => commands::join::run(args),
+        #[cfg(target_os = "linux")]
+        Command::Validate(args) => commands::validate::run(args),
         Command::Show(args) => commands::show::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
         #[cfg(target_os = "linux")]

@@ -26,7 +26,7 @@ impl Embedded {
     #[must_use]
     pub fn start() -> Self {
         let registry = Registry::default();
-        let (incoming, server) = server::serve(registry.clone(), None);
+        let (incoming, server) = server::serve(registry.clone(), None, None);
         Self { registry, incoming, server }
     }
 

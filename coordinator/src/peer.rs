@@ -47,6 +47,15 @@ pub enum Peer {
 }
 
 impl Peer {
+    /// The name in the peer's certificate; `None` for a local one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Local => None,
+            Self::Known { name, .. } => Some(name),
+        }
+    }
+
     /// Whether the peer may do what needs `role`.
     #[must_use]
     pub const fn may(&self, role: PeerRole) -> bool {
@@ -65,7 +74,7 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local => f.write_str("a local user"),
+            Self::Local => f.write_str("local"),
             Self::Known { name, role } => write!(f, "{} {name}", role.word()),
         }
     }

@@ -3,6 +3,7 @@
 use crate::peer::Peer;
 use crate::registry::Registry;
 use crate::service::{self, AgentService, operators::OperatorService};
+use crate::trust::Trust;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -60,10 +61,12 @@ impl Connector {
     }
 }
 
-/// Serves agents, and operators if there is something for them, on the present runtime until it is aborted.
+/// Serves agents, operators if there is something for them, and whoever renews a certificate where there are any, on the
+/// present runtime until it is aborted.
 pub(crate) fn serve(
     registry: Registry,
     operators: Option<OperatorService>,
+    trust: Option<Trust>,
 ) -> (Connector, tokio::task::AbortHandle) {
     let (incoming, connections) = mpsc::channel(BACKLOG);
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -76,6 +79,7 @@ pub(crate) fn serve(
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(service::agents(registry))
         .add_optional_service(operators.map(service::operators::server))
+        .add_optional_service(trust.map(|trust| trust.service()))
         .add_optional_service(health);
     let serve = async move {
         reporter.set_serving::<CoordinatorServer<AgentService>>().await;

@@ -28,5 +28,6 @@ mod suite {
     mod seeds;
     mod ssh;
     mod ssh_far_end;
+    mod trust;
     mod wall_clocks;
 }

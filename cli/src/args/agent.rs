@@ -1,16 +1,19 @@
 //! Arguments of `agent`.
 
 use super::logging::LogArgs;
+use super::{AuditArgs, CredentialsArgs};
 use crate::remote::{Address, VARIABLE};
 use clap::Args;
 use correlate_agent::filter::Exclusion;
 use correlate_proto::Endpoint;
+use std::path::PathBuf;
 
 /// Arguments of `agent`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   correlate agent --coordinator unix:/run/correlate/coordinator.sock --name db-1 --label zone=a
+  correlate agent --coordinator https://collector.example --policy /etc/correlate/policy.toml
   ssh db correlate agent --stdio --name db    what `correlate run --server ssh://db` starts there
 
 With --coordinator it dials, and dials again whenever the connection breaks, until SIGTERM or Ctrl-C, which end its \
@@ -19,10 +22,10 @@ pub(crate) struct AgentArgs {
     /// Serve one coordinator over standard input and output, and end when the input does
     #[arg(long)]
     pub(crate) stdio: bool,
-    /// The coordinator to dial: http://127.0.0.1:PORT or unix:PATH
+    /// The coordinator to dial: https://HOST:PORT, http://127.0.0.1:PORT or unix:PATH
     #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
     pub(crate) coordinator: Option<Address>,
-    /// The name by which sessions ask for this agent
+    /// The name by which sessions ask for this agent; over TLS the default is that of its certificate
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Say this of the host in `correlate agents` (repeatable)
@@ -34,8 +37,15 @@ pub(crate) struct AgentArgs {
     /// Never capture this connection, written as in `SSH_CONNECTION` (repeatable)
     #[arg(long, value_name = "ADDRESS PORT ADDRESS PORT", value_parser = connection)]
     pub(crate) exclude: Vec<Exclusion>,
+    /// What this host allows to be captured; see `correlate validate --help`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialsArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -1,22 +1,29 @@
 //! Arguments of `coordinator`.
 
 use super::logging::LogArgs;
+use super::{AuditArgs, CoordinatorCommand};
 use clap::Args;
 use correlate_coordinator::ListenAddress;
 use std::path::PathBuf;
 
 /// Arguments of `coordinator`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
   correlate coordinator --listen unix:/run/correlate/coordinator.sock --data /var/lib/correlate
-  correlate coordinator --listen 127.0.0.1:4747 --keep-bytes 4294967296 --keep-days 7
+  correlate coordinator init --name collector.example       once: certificates, for all but loopback
+  correlate coordinator --listen 0.0.0.0:4747 --keep-bytes 4294967296 --keep-days 7
 
 Agents dial it with `correlate agent --coordinator URL`. Sessions that run when it ends are gone on with when it \
 is started again on the same --data; SIGTERM and Ctrl-C lose nothing. Beyond --keep-bytes or --keep-days the \
 recordings of finished sessions are deleted, the oldest first; that of a session that runs never is.")]
 pub(crate) struct CoordinatorArgs {
-    /// Where to listen: ADDRESS:PORT on loopback, or unix:PATH (repeatable)
+    /// Certificates
+    #[command(subcommand)]
+    pub(crate) command: Option<CoordinatorCommand>,
+    /// Where to listen: ADDRESS:PORT, over TLS unless it is on loopback (tls:ADDRESS:PORT there), or unix:PATH
+    /// (repeatable)
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4747")]
     pub(crate) listen: Vec<ListenAddress>,
     /// Directory of the recordings
@@ -30,4 +37,6 @@ pub(crate) struct CoordinatorArgs {
     pub(crate) keep_days: u32,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
 }

@@ -21,6 +21,8 @@ mod shared;
 mod similar;
 #[cfg(target_os = "linux")]
 mod ssh_host;
+#[cfg(target_os = "linux")]
+mod trust;
 
 #[cfg(target_os = "linux")]
 pub(crate) use agent::{AgentArgs, connection};
@@ -42,6 +44,10 @@ pub(crate) use shared::{FilterArgs, Format, OutputArgs, VerdictArgs};
 pub(crate) use similar::similar;
 #[cfg(target_os = "linux")]
 pub(crate) use ssh_host::SshHost;
+#[cfg(target_os = "linux")]
+pub(crate) use trust::{
+    AuditArgs, CoordinatorCommand, CredentialsArgs, InitArgs, JoinArgs, TokenArgs, ValidateArgs,
+};
 
 #[cfg(target_os = "linux")]
 use crate::remote::{Address, VARIABLE};
@@ -116,6 +122,12 @@ pub(crate) enum Command {
     /// End a session of a coordinator
     #[cfg(target_os = "linux")]
     Stop(StopArgs),
+    /// Get a certificate from a coordinator, for a join token
+    #[cfg(target_os = "linux")]
+    Join(JoinArgs),
+    /// Check the files that say what an agent allows
+    #[cfg(target_os = "linux")]
+    Validate(ValidateArgs),
     /// Render a session again: a saved one, or one that a coordinator has
     Show(ShowArgs),
     /// What a finding means, its evidence, its innocent alternatives, what to do next
@@ -156,7 +168,7 @@ pub(crate) struct ShowArgs {
     /// A session saved with --save, or the name of one at the coordinator
     #[arg(value_name = "FILE.correlate|SESSION")]
     pub(crate) file: PathBuf,
-    /// The coordinator: http://127.0.0.1:PORT or unix:PATH
+    /// The coordinator: https://HOST:PORT, http://127.0.0.1:PORT or unix:PATH
     #[cfg(target_os = "linux")]
     #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
     pub(crate) coordinator: Option<Address>,

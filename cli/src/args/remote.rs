@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 /// Which coordinator.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CoordinatorAt {
-    /// The coordinator: http://127.0.0.1:PORT or unix:PATH
+    /// The coordinator: https://HOST:PORT, http://127.0.0.1:PORT or unix:PATH
     #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
     pub(crate) coordinator: Address,
 }

@@ -50,7 +50,7 @@ pub(crate) struct RunArgs {
     /// Keep the session in this file, for `correlate show`
     #[arg(long, value_name = "FILE.correlate")]
     pub(crate) save: Option<PathBuf>,
-    /// Run the session at this coordinator, between its agents: http://127.0.0.1:PORT or unix:PATH
+    /// Run the session at this coordinator, between its agents: https://HOST:PORT, http://127.0.0.1:PORT or unix:PATH
     #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
     pub(crate) coordinator: Option<Address>,
     #[command(flatten)]

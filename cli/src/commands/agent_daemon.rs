@@ -1,40 +1,43 @@
 //! `agent --coordinator`: the capture daemon of one host.
 
 use crate::args::{AgentArgs, Host};
+use crate::commands::validate::unsound;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::{Interrupts, LiveOpener};
 use crate::logging;
 use crate::remote::Address;
-use correlate_agent::uplink::{self, Options, UplinkError};
+use correlate_agent::host::confine;
+use correlate_agent::policy::{Guarded, Policy};
+use correlate_agent::trust::{Credentials, keep_renewed};
+use correlate_agent::uplink::{self, CaptureOpener, Options, UplinkError};
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Serves the coordinator, and dials again whenever it is gone, until this is told to end. What was captured by then
 /// is uploaded for at most five seconds.
 pub(crate) fn run(args: &AgentArgs, address: &Address) -> Result<ExitStatus, CliError> {
-    logging::start(&args.log);
-    let Some(name) = args.name.clone() else {
-        return Err(CliError::new("the agent has no name").hint("give one with --name: sessions ask for it"));
-    };
+    logging::start(&args.log, &args.audit)?;
+    let address = address.clone().with_credentials(args.credentials.credentials.clone());
+    let policy = args.policy.as_deref().map(Policy::load).transpose().map_err(|error| unsound(&error))?;
+    let labels = args.label.iter().cloned().collect();
+    let options = Options { labels, ..Options::new(name(args, &address)?, env!("CARGO_PKG_VERSION")) };
+    let opener = opener(args, &address, policy.clone());
+    give_up(policy.as_ref())?;
+    // From here on: every thread has what this one has left.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         CliError::new(format!("cannot start the agent: {error}")).hint("raise the limit of open files")
     })?;
-    let labels = args.label.iter().cloned().collect();
-    let options = Options { labels, ..Options::new(name, env!("CARGO_PKG_VERSION")) };
-    let mut exclusions = args.exclude.clone();
-    exclusions.extend(address.exclusion());
-    let opener = LiveOpener::new(Host::Local { interface: None })
-        .excluding(exclusions)
-        .unless_told_on(args.interface.clone());
     let served: Result<Result<(), UplinkError>, CliError> = runtime.block_on(async {
         let mut interrupts = Interrupts::listen()?;
         let (shutdown, asked) = watch::channel(false);
-        let serving = uplink::run(options, Arc::new(opener), address.dial(), asked);
-        tokio::pin!(serving);
+        let serving = uplink::run(options, opener, address.dial(), asked.clone());
+        let renewing = renewing(&address, asked);
+        tokio::pin!(serving, renewing);
         loop {
             tokio::select! {
                 served = &mut serving => return Ok(served),
+                () = &mut renewing => {}
                 () = interrupts.next() => {
                     tracing::info!("ending: captures end, what they hold is uploaded");
                     shutdown.send_replace(true);
@@ -46,4 +49,52 @@ pub(crate) fn run(args: &AgentArgs, address: &Address) -> Result<ExitStatus, Cli
     served?
         .map(|()| ExitStatus::Clean)
         .map_err(|error| CliError::remedied(&error.to_string(), "see the coordinator's log"))
+}
+
+/// The agent's name: the one that is given, or the one that its certificate has.
+fn name(args: &AgentArgs, address: &Address) -> Result<String, CliError> {
+    if let Some(name) = &args.name {
+        return Ok(name.clone());
+    }
+    let Address::Tls { credentials, .. } = address else {
+        return Err(CliError::new("the agent has no name").hint("give one with --name: sessions ask for it"));
+    };
+    Credentials::load(credentials)
+        .and_then(|credentials| credentials.identity())
+        .map(|identity| identity.name)
+        .map_err(|error| CliError::remedied(&error.to_string(), "see `correlate join --help`"))
+}
+
+fn opener(args: &AgentArgs, address: &Address, policy: Option<Policy>) -> Arc<dyn CaptureOpener> {
+    let mut exclusions = args.exclude.clone();
+    exclusions.extend(address.exclusions());
+    let opener = LiveOpener::new(Host::Local { interface: None })
+        .excluding(exclusions)
+        .unless_told_on(args.interface.clone());
+    Arc::new(Guarded::new(Arc::new(opener), policy))
+}
+
+/// Keeps what captures need and gives up the rest.
+fn give_up(policy: Option<&Policy>) -> Result<(), CliError> {
+    let namespaces = policy.is_some_and(Policy::allows_namespaces);
+    let held = confine(namespaces)
+        .map_err(|error| CliError::remedied(&error.to_string(), "see `correlate doctor`"))?;
+    tracing::info!(
+        capabilities = held.capabilities.join(" "),
+        no_new_privs = held.no_new_privileges,
+        seccomp = held.calls_filtered,
+        "privileges given up but for these"
+    );
+    if !held.net_raw {
+        tracing::warn!("CAP_NET_RAW is missing: every capture will be refused; see `correlate doctor`");
+    }
+    Ok(())
+}
+
+/// Renews the certificate as often as it is due; never ends.
+async fn renewing(address: &Address, shutdown: watch::Receiver<bool>) {
+    if let Address::Tls { address, credentials } = address {
+        keep_renewed(address.clone(), credentials, shutdown).await;
+    }
+    core::future::pending::<()>().await;
 }

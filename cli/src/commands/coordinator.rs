@@ -1,6 +1,7 @@
 //! `coordinator`: the daemon that sessions live in.
 
-use crate::args::CoordinatorArgs;
+use super::authority;
+use crate::args::{CoordinatorArgs, CoordinatorCommand};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::Interrupts;
@@ -13,7 +14,12 @@ const DAY: u64 = 86_400;
 
 /// Serves until it is told to end.
 pub(crate) fn run(args: &CoordinatorArgs) -> Result<ExitStatus, CliError> {
-    logging::start(&args.log);
+    match &args.command {
+        Some(CoordinatorCommand::Init(args)) => return authority::init(args),
+        Some(CoordinatorCommand::Token(args)) => return authority::make_token(args),
+        None => {}
+    }
+    logging::start(&args.log, &args.audit)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         CliError::new(format!("cannot start the coordinator: {error}")).hint("raise the limit of tasks")
     })?;
@@ -39,8 +45,9 @@ async fn serve(args: &CoordinatorArgs) -> Result<(), CliError> {
     let daemon = Daemon::start(settings).await;
     let mut daemon = daemon.map_err(|error| CliError::remedied(&error.to_string(), "see --data"))?;
     for listener in listeners {
-        tracing::info!(address = %listener.address(), "listening");
-        daemon.listen(listener);
+        let address = listener.address().clone();
+        daemon.listen(listener).map_err(|error| CliError::remedied(&error.to_string(), "see --listen"))?;
+        tracing::info!(%address, "listening");
     }
     interrupts.next().await;
     tracing::info!("ending; sessions that run go on when the coordinator is started again");

@@ -85,6 +85,8 @@ fn spec(args: &RunArgs) -> Result<wire::SessionSpec, CliError> {
     let clients = args.client.iter().map(|host| point(wire::Role::Client, host, args.filter.client()));
     let servers = args.server.iter().map(|host| point(wire::Role::Server, host, args.filter.server()));
     Ok(wire::SessionSpec {
+        // The coordinator knows better.
+        asked_by: String::new(),
         points: clients.chain(servers).collect::<Result<_, CliError>>()?,
         filter: args.filter.described(),
         snaplen: args.snaplen.unwrap_or(0),

@@ -2,8 +2,12 @@
 
 use super::Address;
 use crate::error::CliError;
+use crate::output;
+use correlate_agent::trust::renew_if_due;
 use correlate_agent::uplink::channel;
 use correlate_proto::wire;
+use std::io;
+use std::time::SystemTime;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use wire::operator_client::OperatorClient;
@@ -18,10 +22,17 @@ pub(crate) struct Client {
 impl Client {
     /// Dials the coordinator.
     pub(crate) async fn connect(address: &Address) -> Result<Self, CliError> {
-        let channel = channel(&address.dial()).await.map_err(|error| {
-            CliError::new(format!("cannot reach the coordinator at {address}: {error}"))
-                .hint("check the address, that the coordinator runs, and that this user may use its socket")
-        })?;
+        let renewed = match address {
+            Address::Tls { address, credentials } => {
+                renew_if_due(address, credentials, SystemTime::now()).await.map(drop)
+            }
+            Address::Tcp(_) | Address::Unix(_) => Ok(()),
+        };
+        let channel = channel(&address.dial()).await.map_err(|error| unreachable(address, &error))?;
+        // With one that is of no use any more nobody comes this far.
+        if let Err(error) = renewed {
+            output::say(&format!("warning: the certificate is not renewed: {error}"));
+        }
         Ok(Self { address: address.clone(), inner: OperatorClient::new(channel) })
     }
 
@@ -80,4 +91,14 @@ pub(super) fn told(status: &Status) -> CliError {
     };
     let text = if status.message().is_empty() { "the coordinator gave no answer" } else { status.message() };
     CliError::remedied(text, otherwise)
+}
+
+/// Why there is no connection. One end that does not take the other says what to do about it.
+fn unreachable(address: &Address, error: &io::Error) -> CliError {
+    let untrusted = matches!(address, Address::Tls { .. }) && error.kind() == io::ErrorKind::PermissionDenied;
+    if untrusted {
+        return CliError::remedied(&error.to_string(), "see `correlate join --help`");
+    }
+    CliError::new(format!("cannot reach the coordinator at {address}: {error}"))
+        .hint("check the address, that the coordinator runs, and that this user may use its socket")
 }

@@ -7,6 +7,6 @@ mod follow;
 mod telling;
 
 pub(crate) use client::Client;
-pub(crate) use connect::{Address, VARIABLE};
+pub(crate) use connect::{Address, CREDENTIALS, VARIABLE};
 pub(crate) use fetch::fetch;
 pub(crate) use follow::{Followed, OnInterrupt, follow};

@@ -1,5 +1,6 @@
-//! Where a daemon is dialled: loopback and unix sockets, whose peers may do everything.
+//! Where a daemon is dialled: loopback and unix sockets, whose peers may do everything, and over TLS.
 
+use super::gate::Gate;
 use crate::peer::Peer;
 use crate::server::Connector;
 use core::fmt;
@@ -19,8 +20,10 @@ const SOCKET_MODE: u32 = 0o600;
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddress {
-    /// An address of loopback.
+    /// An address of loopback, without TLS.
     Tcp(SocketAddr),
+    /// Any address, over TLS.
+    Tls(SocketAddr),
     /// A socket's path.
     Unix(PathBuf),
 }
@@ -30,13 +33,13 @@ pub enum ListenAddress {
 #[non_exhaustive]
 pub enum ListenError {
     /// It is no address.
-    #[error("{0} is no address to listen on; write ADDRESS:PORT or unix:PATH")]
+    #[error("{0} is no address to listen on; write ADDRESS:PORT, tls:ADDRESS:PORT or unix:PATH")]
     NoAddress(String),
-    /// Others could reach it, and there is no TLS.
+    /// It takes TLS, and there is no authority.
     #[error(
-        "{0} can be reached from other hosts, and that needs TLS; listen on 127.0.0.1, [::1] or unix:PATH"
+        "{0} takes TLS, and this coordinator has no authority; make one with `correlate coordinator init`, or listen on 127.0.0.1, [::1] or unix:PATH"
     )]
-    NotLocal(SocketAddr),
+    NoAuthority(SocketAddr),
     /// The system refuses.
     #[error("cannot listen on {address}: {source}; see who else does, and whether this user may")]
     Bind {
@@ -54,11 +57,10 @@ impl FromStr for ListenAddress {
         if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
             return Ok(Self::Unix(PathBuf::from(path)));
         }
-        let address: SocketAddr = text.parse().map_err(|_| ListenError::NoAddress(text.to_owned()))?;
-        if !address.ip().is_loopback() {
-            return Err(ListenError::NotLocal(address));
-        }
-        Ok(Self::Tcp(address))
+        let (bare, secure) = text.strip_prefix("tls:").map_or((text, false), |bare| (bare, true));
+        let address: SocketAddr = bare.parse().map_err(|_| ListenError::NoAddress(text.to_owned()))?;
+        let local = address.ip().is_loopback() && !secure;
+        Ok(if local { Self::Tcp(address) } else { Self::Tls(address) })
     }
 }
 
@@ -66,6 +68,7 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "{address}"),
+            Self::Tls(address) => write!(f, "tls:{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -88,12 +91,18 @@ impl Listener {
     /// Begins to listen. The socket that a dead coordinator left behind is taken over.
     pub async fn bind(address: ListenAddress) -> Result<Self, ListenError> {
         let bound = match &address {
-            ListenAddress::Tcp(address) => TcpListener::bind(address).await.map(Socket::Tcp),
+            ListenAddress::Tcp(address) | ListenAddress::Tls(address) => {
+                TcpListener::bind(address).await.map(Socket::Tcp)
+            }
             ListenAddress::Unix(path) => bind_unix(path).await.map(Socket::Unix),
         };
         let socket = bound.map_err(|source| ListenError::Bind { address: address.clone(), source })?;
         let address = match &socket {
-            Socket::Tcp(socket) => socket.local_addr().map_or(address, ListenAddress::Tcp),
+            Socket::Tcp(socket) => match (socket.local_addr(), &address) {
+                (Ok(bound), ListenAddress::Tls(_)) => ListenAddress::Tls(bound),
+                (Ok(bound), _) => ListenAddress::Tcp(bound),
+                (Err(_), _) => address,
+            },
             Socket::Unix(_) => address,
         };
         Ok(Self { socket, address })
@@ -105,26 +114,31 @@ impl Listener {
         &self.address
     }
 
-    /// Hands every connection to the coordinator, until that is gone.
-    pub(super) async fn serve(self, connector: Connector) {
+    /// Hands every connection to the coordinator, until that is gone. What listens over TLS needs the gate.
+    pub(super) async fn serve(self, connector: Connector, gate: Option<Gate>) {
         while !connector.is_closed() {
-            let handed = match &self.socket {
-                Socket::Tcp(socket) => match socket.accept().await {
-                    // That delays are not worth an octet saved is no reason to refuse the connection.
-                    Ok((stream, _)) => {
-                        let _ = stream.set_nodelay(true);
-                        connector.accept_from(stream, Peer::Local)
-                    }
-                    Err(error) => Err(error),
-                },
-                Socket::Unix(socket) => match socket.accept().await {
-                    Ok((stream, _)) => connector.accept_from(stream, Peer::Local),
-                    Err(error) => Err(error),
-                },
-            };
-            if let Err(error) = handed {
+            if let Err(error) = self.serve_one(&connector, gate.as_ref()).await {
                 tracing::warn!(address = %self.address, %error, "connection not accepted");
                 tokio::time::sleep(RETRY_AFTER).await;
+            }
+        }
+    }
+
+    async fn serve_one(&self, connector: &Connector, gate: Option<&Gate>) -> io::Result<()> {
+        match &self.socket {
+            Socket::Unix(socket) => connector.accept_from(socket.accept().await?.0, Peer::Local),
+            Socket::Tcp(socket) => {
+                let (stream, from) = socket.accept().await?;
+                // That delays are not worth an octet saved is no reason to refuse the connection.
+                let _ = stream.set_nodelay(true);
+                match (gate, &self.address) {
+                    (_, ListenAddress::Tcp(_)) => connector.accept_from(stream, Peer::Local),
+                    (Some(gate), _) => {
+                        gate.admit(stream, from, connector.clone()).await;
+                        Ok(())
+                    }
+                    (None, _) => Err(io::Error::other("there is no authority")),
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The daemon that sessions live in: many agents, many sessions at once, recordings kept within limits.
 
 mod fleet;
+mod gate;
 mod listen;
 mod log;
 mod run;

@@ -1,10 +1,12 @@
 //! The daemon itself.
 
+use super::gate::Gate;
 use super::store::{Keep, Store};
-use super::{Fleet, listen::Listener};
+use super::{Fleet, ListenAddress, ListenError, listen::Listener};
 use crate::registry::Registry;
 use crate::server::{self, Connector};
 use crate::service::operators::OperatorService;
+use crate::trust::TrustError;
 use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
@@ -36,6 +38,9 @@ pub enum DaemonError {
         /// Why.
         source: io::Error,
     },
+    /// Its certificate authority cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 /// A coordinator that sessions live in. Dropping it ends its connections at once; sessions that run are gone on with
@@ -43,6 +48,7 @@ pub enum DaemonError {
 #[derive(Debug)]
 pub struct Daemon {
     connector: Connector,
+    gate: Option<Gate>,
     tasks: Vec<tokio::task::AbortHandle>,
 }
 
@@ -51,14 +57,16 @@ impl Daemon {
     pub async fn start(settings: DaemonSettings) -> Result<Self, DaemonError> {
         let DaemonSettings { data, keep } = settings;
         let opened = Store::open(&data, keep);
-        let (store, left_open) = opened.map_err(|source| DaemonError::Data { path: data, source })?;
+        let (store, left_open) = opened.map_err(|source| DaemonError::Data { path: data.clone(), source })?;
+        let gate = Gate::open(&data)?;
         let fleet = Fleet::new(Registry::default(), store);
         for left in left_open {
             fleet.resume(left).await;
         }
         // Nobody is served before every session is there that agents may come back to.
         let operators = OperatorService::new(fleet.clone());
-        let (connector, server) = server::serve(fleet.registry().clone(), Some(operators));
+        let (connector, server) =
+            server::serve(fleet.registry().clone(), Some(operators), gate.as_ref().map(Gate::trust));
         let pruning = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(PRUNE_EVERY);
             loop {
@@ -66,7 +74,7 @@ impl Daemon {
                 fleet.store().prune(SystemTime::now());
             }
         });
-        Ok(Self { connector, tasks: vec![server, pruning.abort_handle()] })
+        Ok(Self { connector, gate, tasks: vec![server, pruning.abort_handle()] })
     }
 
     /// Hands connections to this daemon.
@@ -75,9 +83,14 @@ impl Daemon {
         self.connector.clone()
     }
 
-    /// Serves whoever dials `listener`, until the daemon is dropped.
-    pub fn listen(&mut self, listener: Listener) {
-        self.tasks.push(tokio::spawn(listener.serve(self.connector())).abort_handle());
+    /// Serves whoever dials `listener`, until the daemon is dropped. Over TLS that takes an authority in the daemon's
+    /// directory.
+    pub fn listen(&mut self, listener: Listener) -> Result<(), ListenError> {
+        if let (ListenAddress::Tls(address), None) = (listener.address(), &self.gate) {
+            return Err(ListenError::NoAuthority(*address));
+        }
+        self.tasks.push(tokio::spawn(listener.serve(self.connector(), self.gate.clone())).abort_handle());
+        Ok(())
     }
 }
 

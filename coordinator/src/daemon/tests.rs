@@ -159,11 +159,19 @@ async fn the_socket_of_a_dead_coordinator_is_taken_over_and_that_of_a_live_one_i
     assert!(Listener::bind(address.clone()).await.is_err());
     drop(listener);
     assert!(!path.exists());
-    for text in ["192.0.2.1:1", "0.0.0.0:1", "[::]:1"] {
-        let refused = text.parse::<ListenAddress>().expect_err(text).to_string();
-        assert!(refused.contains("TLS"), "{refused}");
-    }
     assert!("here".parse::<ListenAddress>().is_err());
+}
+
+#[tokio::test]
+async fn what_others_can_reach_takes_tls_and_tls_an_authority() {
+    for text in ["192.0.2.1:1", "0.0.0.0:1", "[::]:1", "tls:127.0.0.1:1"] {
+        assert!(matches!(text.parse(), Ok(ListenAddress::Tls(_))), "{text}");
+    }
+    assert!(matches!("127.0.0.1:1".parse(), Ok(ListenAddress::Tcp(_))));
+    let directory = tempfile::tempdir().unwrap();
+    let listener = Listener::bind("tls:127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let refused = daemon(directory.path()).await.listen(listener).unwrap_err().to_string();
+    assert!(refused.contains("correlate coordinator init"), "{refused}");
 }
 
 #[tokio::test]

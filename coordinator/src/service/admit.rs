@@ -16,7 +16,11 @@ pub(super) fn admit<T>(request: &Request<T>, role: PeerRole) -> Result<Peer, Sta
         Peer::Local => ("local", "nothing"),
         Peer::Known { name, role } => (name.as_str(), role.word()),
     };
-    tracing::warn!(peer = name, role = own, needed = role.word(), "call refused");
+    let call = core::any::type_name::<T>().rsplit("::").next().unwrap_or_default().trim_end_matches('>');
+    tracing::warn!(
+        target: "audit", act = "call", call, who = name, role = own, needed = role.word(), answer = "refused",
+        reason = "role",
+    );
     Err(Status::permission_denied(format!(
         "{name} has the role {own}, and this call needs the role {}; use a certificate of that role",
         role.word()
@@ -28,9 +32,11 @@ pub(super) fn admit_as(peer: &Peer, agent: &str) -> Result<(), Status> {
     match peer {
         Peer::Local => Ok(()),
         Peer::Known { name, .. } if name == agent => Ok(()),
-        Peer::Known { name, .. } => Err(Status::permission_denied(format!(
-            "the certificate is made out to {name}, and the agent calls itself {agent}; let both be the same"
-        ))),
+        Peer::Known { name, .. } => {
+            let reason = format!("the certificate is made out to {name}, and the agent calls itself {agent}");
+            tracing::warn!(target: "audit", act = "connect", who = name, answer = "refused", reason);
+            Err(Status::permission_denied(format!("{reason}; let both be the same")))
+        }
     }
 }
 

@@ -46,9 +46,15 @@ impl Operator for OperatorService {
         request: Request<wire::StartSessionRequest>,
     ) -> Result<Response<wire::StartSessionResponse>, Status> {
         let peer = admit(&request, PeerRole::Operator)?;
-        let spec = request.into_inner().spec.unwrap_or_default();
+        let mut spec = request.into_inner().spec.unwrap_or_default();
+        // Who asks is who the certificate names, whatever the request says.
+        spec.asked_by = peer.name().unwrap_or_default().to_owned();
         let session = self.fleet.start(&spec).await.map_err(|error| refused(&error))?;
-        tracing::info!(session, ?peer, "session asked for");
+        let agents: Vec<&str> = spec.points.iter().map(|point| point.agent.as_str()).collect();
+        tracing::info!(
+            target: "audit", act = "start session", who = %peer, session, filter = spec.filter,
+            agents = agents.join(","), answer = "granted",
+        );
         Ok(Response::new(wire::StartSessionResponse { session }))
     }
 
@@ -79,7 +85,7 @@ impl Operator for OperatorService {
         if !self.fleet.stop(&session, discard).await && self.fleet.store().finished(&session).is_none() {
             return Err(unknown(&session));
         }
-        tracing::info!(session, ?peer, discard, "stop asked for");
+        tracing::info!(target: "audit", act = "stop session", who = %peer, session, discard, answer = "granted");
         Ok(Response::new(wire::StopSessionResponse {}))
     }
 

@@ -19,6 +19,7 @@ pub(crate) fn options(id: &str, spec: &wire::SessionSpec) -> Result<SessionOptio
         count: (spec.count > 0).then_some(spec.count),
         duration: (spec.duration_ms > 0).then(|| Duration::from_millis(spec.duration_ms)),
         decapsulate: spec.decapsulate,
+        asked_by: spec.asked_by.clone(),
         limit_bytes: if spec.limit_bytes > 0 { spec.limit_bytes } else { defaults.limit_bytes },
         ..defaults
     })
@@ -45,6 +46,7 @@ pub(crate) fn of(options: &SessionOptions) -> wire::SessionSpec {
         count: options.count.unwrap_or(0),
         duration_ms: options.duration.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         decapsulate: options.decapsulate,
+        asked_by: options.asked_by.clone(),
         limit_bytes: options.limit_bytes,
     }
 }

@@ -1723,6 +1723,10 @@ pub struct SessionSpec {
     /// Octets of packets that the recording may hold; 0: the coordinator's default, 1 GiB.
     #[prost(uint64, tag = "7")]
     pub limit_bytes: u64,
+    /// Name of the operator who asked, as their certificate has it; empty if there is none. The coordinator writes it,
+    /// whatever a request says.
+    #[prost(string, tag = "8")]
+    pub asked_by: ::prost::alloc::string::String,
 }
 /// One capture point of a session.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
