@@ -4,6 +4,8 @@ mod args;
 #[cfg(target_os = "linux")]
 mod audit;
 mod commands;
+#[cfg(target_os = "linux")]
+mod config;
 mod error;
 mod exit;
 mod explain;
@@ -19,13 +21,18 @@ mod remote;
 mod render;
 
 use args::{Cli, Command};
-use clap::Parser;
 use error::CliError;
 use exit::ExitStatus;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match command_line() {
+        Ok(cli) => cli,
+        Err(error) => {
+            output::say(&error.to_string());
+            return ExitStatus::Error.into();
+        }
+    };
     let failed = |error: &CliError| cli.command.output().map(|args| output::failed(args, error));
     let status = dispatch(&cli).unwrap_or_else(|error| {
         output::say(&error.to_string());
@@ -36,6 +43,19 @@ fn main() -> ExitCode {
         failed(&CliError::new("aborted by a second interrupt: no verdict"));
     }
     status.into()
+}
+
+#[cfg(target_os = "linux")]
+fn command_line() -> Result<Cli, CliError> {
+    config::command_line()
+}
+
+/// Without daemons there are no configuration files.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "it may fail where there are daemons")]
+fn command_line() -> Result<Cli, CliError> {
+    use clap::Parser as _;
+    Ok(Cli::parse())
 }
 
 fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {

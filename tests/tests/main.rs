@@ -18,6 +18,7 @@ mod suite {
     mod bad_use;
     mod catalogue;
     mod clock;
+    mod configuration;
     mod counters;
     mod delay;
     mod expecting;

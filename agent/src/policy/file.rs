@@ -17,6 +17,18 @@ asked_by = ["anna", "ci-*"]                 # operators, as their certificates n
 namespaces = false                          # other network namespaces: containers
 "#;
 
+/// The keys that a policy file may have.
+pub const KEYS: [&str; 8] = [
+    "interfaces",
+    "addresses",
+    "ports",
+    "snaplen",
+    "packets_per_second",
+    "duration",
+    "asked_by",
+    "namespaces",
+];
+
 /// What a host allows. A rule that is absent limits nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,8 +126,9 @@ impl Policy {
 fn place(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().trim().replace('\n', " ");
     error.span().map_or(message.clone(), |span| {
-        let line = text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
-        format!("line {line}: {message}")
+        let before = text.get(..span.start).unwrap_or_default();
+        let (line, own) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default());
+        format!("line {line}, column {}: {message}", own.chars().count() + 1)
     })
 }
 
@@ -136,13 +149,18 @@ mod tests {
         assert_eq!(policy.duration, Some(Duration::from_secs(3_600)));
         assert_eq!(policy.asked_by.as_ref().map(Vec::len), Some(2));
         assert!(!policy.allows_namespaces());
+        let keys = EXAMPLE.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key));
+        assert_eq!(keys.collect::<Vec<_>>(), KEYS);
+        assert!(
+            KEYS.iter().all(|key| !parse(&format!("{key} = {{}}")).unwrap_err().contains("unknown field"))
+        );
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (text, what) in [
-            ("snaplen = 1\ninterface = []", "line 2: unknown field `interface`"),
-            ("ports = [70000]", "line 1: a port is a number to 65535"),
+            ("snaplen = 1\ninterface = []", "line 2, column 1: unknown field `interface`"),
+            ("ports = [70000]", "line 1, column 9: a port is a number to 65535"),
             ("addresses = [\"10.0.0.1/8\"]", "it has bits behind its prefix"),
             ("duration = \"1d\"", "\"1d\" is no time span"),
             ("duration = \"é\"", "is no time span"),

@@ -9,6 +9,6 @@ mod guard;
 mod pace;
 mod rules;
 
-pub use file::{EXAMPLE, Policy, PolicyError};
+pub use file::{EXAMPLE, KEYS, Policy, PolicyError};
 pub use guard::Guarded;
 pub use rules::{Network, Ports};

@@ -1,7 +1,7 @@
 //! Arguments of `agent`.
 
 use super::logging::LogArgs;
-use super::{AuditArgs, CredentialsArgs};
+use super::{AuditArgs, ConfigArgs, CredentialsArgs};
 use crate::remote::{Address, VARIABLE};
 use clap::Args;
 use correlate_agent::filter::Exclusion;
@@ -14,10 +14,15 @@ use std::path::PathBuf;
 Examples:
   correlate agent --coordinator unix:/run/correlate/coordinator.sock --name db-1 --label zone=a
   correlate agent --coordinator https://collector.example --policy /etc/correlate/policy.toml
+  correlate agent --config /etc/correlate/agent.toml
   ssh db correlate agent --stdio --name db    what `correlate run --server ssh://db` starts there
 
 With --coordinator it dials, and dials again whenever the connection breaks, until SIGTERM or Ctrl-C, which end its \
-captures in order.")]
+captures in order. A configuration file is TOML with the long flags as keys:
+
+  coordinator = \"https://collector.example\"
+  label = [\"zone=a\"]
+  policy = \"/etc/correlate/policy.toml\"")]
 pub(crate) struct AgentArgs {
     /// Serve one coordinator over standard input and output, and end when the input does
     #[arg(long)]
@@ -26,20 +31,23 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "URL", env = VARIABLE, value_parser = Address::parse)]
     pub(crate) coordinator: Option<Address>,
     /// The name by which sessions ask for this agent; over TLS the default is that of its certificate
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "CORRELATE_NAME")]
     pub(crate) name: Option<String>,
-    /// Say this of the host in `correlate agents` (repeatable)
+    /// Say this of the host in `correlate agents` (repeatable; or `CORRELATE_LABEL`, parted by commas)
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
-    /// Capture this interface where a session names none; the default is all (repeatable)
+    /// Capture this interface where a session names none; the default is all (repeatable; or `CORRELATE_INTERFACE`,
+    /// parted by commas)
     #[arg(long, value_name = "NAME")]
     pub(crate) interface: Vec<String>,
     /// Never capture this connection, written as in `SSH_CONNECTION` (repeatable)
     #[arg(long, value_name = "ADDRESS PORT ADDRESS PORT", value_parser = connection)]
     pub(crate) exclude: Vec<Exclusion>,
     /// What this host allows to be captured; see `correlate validate --help`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CORRELATE_POLICY")]
     pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     #[command(flatten)]
     pub(crate) credentials: CredentialsArgs,
     #[command(flatten)]

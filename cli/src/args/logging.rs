@@ -17,7 +17,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
     /// What the log looks like
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, env = "CORRELATE_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,
     /// What is logged: a level, or levels by part, as `info,correlate_coordinator=debug`
     #[arg(long, value_name = "FILTER", default_value = "info", env = "CORRELATE_LOG", value_parser = targets)]

@@ -46,7 +46,8 @@ pub(crate) use similar::similar;
 pub(crate) use ssh_host::SshHost;
 #[cfg(target_os = "linux")]
 pub(crate) use trust::{
-    AuditArgs, CoordinatorCommand, CredentialsArgs, InitArgs, JoinArgs, TokenArgs, ValidateArgs,
+    AuditArgs, ConfigArgs, CoordinatorCommand, CredentialsArgs, DATA, InitArgs, JoinArgs, TokenArgs,
+    ValidateArgs,
 };
 
 #[cfg(target_os = "linux")]
@@ -125,7 +126,7 @@ pub(crate) enum Command {
     /// Get a certificate from a coordinator, for a join token
     #[cfg(target_os = "linux")]
     Join(JoinArgs),
-    /// Check the files that say what an agent allows
+    /// Check policies and configuration files
     #[cfg(target_os = "linux")]
     Validate(ValidateArgs),
     /// Render a session again: a saved one, or one that a coordinator has

@@ -1,6 +1,7 @@
 //! Arguments of what gives and takes trust: `coordinator init`, `coordinator token`, `join`, `validate`.
 
 use super::limits;
+use crate::config::Kind;
 use crate::remote::CREDENTIALS;
 use clap::{Args, Subcommand, ValueEnum};
 use correlate_agent::trust::Address;
@@ -8,6 +9,9 @@ use correlate_coordinator::peer::PeerRole;
 use correlate_proto::JoinToken;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The environment variable that names the coordinator's directory.
+pub(crate) const DATA: &str = "CORRELATE_DATA";
 
 /// What the coordinator's authority is told.
 #[derive(Debug, Subcommand)]
@@ -28,7 +32,7 @@ An authority that is there is kept; names replace those before, and take effect 
 again. Whoever has the files in DIR/trust can make certificates: keep them as you keep keys.")]
 pub(crate) struct InitArgs {
     /// Directory of the coordinator
-    #[arg(long, value_name = "DIR", default_value = "correlate-data")]
+    #[arg(long, value_name = "DIR", default_value = "correlate-data", env = DATA)]
     pub(crate) data: PathBuf,
     /// A name or address under which the coordinator is dialled, besides its own and loopback (repeatable)
     #[arg(long, value_name = "HOST")]
@@ -58,7 +62,7 @@ pub(crate) struct TokenArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) url: Option<Address>,
     /// Directory of the coordinator
-    #[arg(long, value_name = "DIR", default_value = "correlate-data")]
+    #[arg(long, value_name = "DIR", default_value = "correlate-data", env = DATA)]
     pub(crate) data: PathBuf,
 }
 
@@ -139,14 +143,24 @@ pub(crate) struct CredentialsArgs {
 pub(crate) struct AuditArgs {
     /// Write who asked for what, when, and the answer to this file, one JSON object per line; at 64 MiB it becomes
     /// FILE.1 and another begins
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CORRELATE_AUDIT")]
     pub(crate) audit: Option<PathBuf>,
+}
+
+/// Where a daemon's settings are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    /// A file of settings: a flag stands over the environment, that over the file, and that over the default
+    #[arg(long, value_name = "FILE", env = "CORRELATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
 #[command(after_help = concat!(
-    "Example:\n  correlate validate /etc/correlate/policy.toml\n\nA policy with every key:\n\n",
+    "Examples:\n  correlate validate /etc/correlate/policy.toml /etc/correlate/agent.toml\n  correlate validate --kind ",
+    "coordinator /etc/correlate/coordinator.toml\n\nThe keys of a daemon's configuration are its long flags; see ",
+    "`correlate agent --help` and\n`correlate coordinator --help`. A policy with every key:\n\n",
     r#"  interfaces = ["eth0", "bond*"]              # names; * at the end stands for the rest
   addresses = ["10.0.4.0/24", "2001:db8::1"]  # one end of every packet
   ports = [5432, "8000-8100"]                 # one end of every packet
@@ -158,7 +172,10 @@ pub(crate) struct AuditArgs {
 
 A key that is left out limits nothing."#))]
 pub(crate) struct ValidateArgs {
-    /// Policy files
+    /// What the files are, where their keys alone do not tell
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<Kind>,
+    /// Policies, and configuration files of `correlate agent` and `correlate coordinator`
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 }

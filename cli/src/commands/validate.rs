@@ -1,16 +1,17 @@
 //! `validate`: whether configuration files are sound.
 
 use crate::args::ValidateArgs;
+use crate::config;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::output;
-use correlate_agent::policy::{Policy, PolicyError};
+use correlate_agent::policy::PolicyError;
 
 /// Reads every file; the first that is not sound is an error.
 pub(crate) fn run(args: &ValidateArgs) -> Result<ExitStatus, CliError> {
     for path in &args.files {
-        Policy::load(path).map_err(|error| unsound(&error))?;
-        output::data(&format!("{}: a sound policy\n", path.display()))?;
+        let kind = config::check(path, args.kind)?;
+        output::data(&format!("{}: a sound {}\n", path.display(), kind.name()))?;
     }
     Ok(ExitStatus::Clean)
 }

@@ -156,7 +156,10 @@ fn a_policy_file_is_checked_before_it_counts() {
     };
     let validate = |path: &Path| correlate([Path::new("validate"), path]);
     assert_eq!(validate(&file(correlate_agent::policy::EXAMPLE)).status, Some(0));
-    refused(&validate(&file("port = [5432]")), "policy.toml: line 1: unknown field `port`");
+    refused(
+        &validate(&file("port = [5432]")),
+        "policy.toml: line 1, column 1: unknown key `port` in a policy",
+    );
     refused(&validate(&folder.join("absent.toml")), "cannot read");
 }
 
