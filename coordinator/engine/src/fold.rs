@@ -243,6 +243,7 @@ impl Session {
             _ => Outcome::Healthy,
         };
         self.add_to_paths(connection, &symptoms);
+        self.trace_unanswered(connection, &symptoms);
         let mut report = describe_connection(self, connection);
         report.findings.clear();
         let ended = &mut self.ended;

@@ -113,7 +113,7 @@ impl<'a> MatchSink<'a> {
 
     /// Enters `found` in `tally` too.
     pub(crate) fn take(&mut self, found: &Match, tally: &mut Tally) {
-        let copies = self.copies.as_ref().filter(|_| found.received.known);
+        let copies = self.copies.as_ref().filter(|_| found.received.stale > 0);
         let circumstances = copies.map_or_else(Circumstances::default, |copies| copies.circumstances(found));
         let (traced, direction) = (&mut self.traced, self.direction);
         tally.deliver(&found.sent, &found.received, circumstances, |odd| {
@@ -184,7 +184,7 @@ impl<'a> Trace<'a> {
             }
         };
         let own = packet == found.received.packet || packet == found.sent.packet;
-        let (wire, ip_id) = if own { (found.sent.wire, found.sent.ip_id) } else { (1, None) };
+        let (wire, ip_id) = if own { (odd.wire, found.sent.ip_id) } else { (1, None) };
         self.fates.push(FateRecord { point, packet, direction, len: odd.len, wire, ip_id, fate });
     }
 }

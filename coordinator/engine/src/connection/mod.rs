@@ -157,10 +157,14 @@ impl Connection {
 /// timestamps option takes 12 octets of each).
 pub(crate) fn segment_size(flow: &Flow, segment: &Segment) -> Option<u32> {
     let [a, b] = &flow.halves;
-    let options = if segment.options.timestamps.is_some() { 12 } else { 0 };
+    let stamps = if segment.options.timestamps.is_some() { 12 } else { 0 };
+    let sack = match u32::try_from(segment.options.sack.as_slice().len()) {
+        Ok(blocks) if blocks > 0 => 4 + 8 * blocks,
+        _ => 0,
+    };
     let mss = match (a.mss, b.mss) {
         (Some(a), Some(b)) => a.min(b),
         (one, other) => one.or(other)?,
     };
-    Some(u32::from(mss).saturating_sub(options))
+    Some(u32::from(mss).saturating_sub(stamps + sack))
 }

@@ -9,6 +9,7 @@ mod ends;
 mod received;
 mod sent;
 mod settle;
+mod unanswered;
 
 pub(crate) use settle::Horizon;
 

@@ -137,12 +137,8 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         Proof::Beside => Confidence::Likely,
     };
     let (icmp, message) = too_big(view, direction);
-    let lost_big: u64 = tally
-        .lost_ranges
-        .values()
-        .filter(|range| range.ip_len >= found.smallest_lost)
-        .map(|range| range.times)
-        .sum();
+    let big = || tally.lost_ranges.values().filter(|range| range.ip_len >= found.smallest_lost);
+    let lost_big: u64 = big().map(|range| range.times).sum();
     let mut evidence: Vec<Sighting> = tally
         .lost_kept
         .iter()
@@ -169,7 +165,10 @@ fn black_hole(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         smallest_lost_ip_bytes: found.smallest_lost,
         icmp_too_big: icmp,
     });
-    let symptom = symptom.in_direction(direction).with_evidence(evidence).explaining(direction, lost_big);
+    let symptom = symptom
+        .in_direction(direction)
+        .with_evidence(evidence)
+        .explaining(direction, big().map(|range| range.wire).sum());
     Some(match found.proof {
         Proof::PassedSince | Proof::OnThePath => symptom,
         Proof::Beside => symptom.or_else(

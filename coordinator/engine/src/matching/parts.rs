@@ -1,5 +1,6 @@
 //! Parts of pieces: what two differently cut packets have in common, and what is left of them.
 
+use super::piece::wire_segments;
 use super::{PayloadSum, Piece};
 
 /// The parts of `piece` outside `[from, to)`.
@@ -28,14 +29,13 @@ pub(super) fn part(piece: &Piece, from: i64, to: i64) -> Piece {
         return *piece;
     }
     let len = u32::try_from(to - from).unwrap_or(piece.len);
-    // The last segment of a super-packet is mostly shorter than the others: to the nearest, as rounding up would make two
-    // of a part that is one.
-    let (share, whole) = (u64::from(piece.wire) * u64::from(len), u64::from(piece.len.max(1)));
-    let wire = (2 * share + whole) / (2 * whole);
+    let wire = wire_segments(len, Some(u32::from(piece.size))).min(piece.wire);
     Piece {
         start: from,
         len,
-        wire: u32::try_from(wire).unwrap_or(piece.wire).max(1),
+        wire,
+        // Where the new octets of the whole lay is forgotten.
+        stale: if piece.known { u16::try_from(wire).unwrap_or(u16::MAX) } else { 0 },
         ip_len: piece.ip_len - (piece.len - len).min(piece.ip_len),
         ip_id: piece.ip_id.filter(|_| from == piece.start),
         sum: None,
@@ -50,8 +50,13 @@ mod tests {
 
     #[test]
     fn a_segment_that_is_missing_from_a_super_packet_is_one() {
-        let sent = Piece { len: 38_272, wire: 27, start: 0, ..Piece::sample(Kind::Data, 0) };
+        let sent = Piece { len: 38_272, wire: 27, size: 1428, start: 0, ..Piece::sample(Kind::Data, 0) };
         let parts = [(0, 5712), (5712, 7140), (7140, 38_272)].map(|(from, to)| part(&sent, from, to).wire);
         assert_eq!(parts, [4, 1, 22]);
+    }
+    #[test]
+    fn a_last_segment_may_be_as_short_as_it_likes() {
+        let sent = Piece { len: 1416, wire: 2, size: 1400, start: 0, ..Piece::sample(Kind::Data, 0) };
+        assert_eq!([(0, 1400), (1400, 1416)].map(|(from, to)| part(&sent, from, to).wire), [1, 1]);
     }
 }

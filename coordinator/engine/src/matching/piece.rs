@@ -36,6 +36,8 @@ pub(crate) struct Piece {
     pub(crate) repeats: bool,
     /// Each of its octets had been seen before it, and it is no probe.
     pub(crate) known: bool,
+    /// Of the wire segments it stands for, those that brought nothing new.
+    pub(crate) stale: u16,
     /// Capture time by the capture point's own clock.
     pub(crate) at: i64,
     /// That time is not certain, as the host's clock was set just then: it teaches no clock anything.
@@ -55,6 +57,8 @@ pub(crate) struct Piece {
     pub(crate) ip_len: u32,
     /// Wire segments it stands for: more than one only where a super-packet's cut is unknown.
     pub(crate) wire: u32,
+    /// Octets of payload of each of them but the last; 0 if it is not known.
+    pub(crate) size: u16,
     /// Its octets are not all of the packet's: the rest follows in IP fragments without a TCP header.
     pub(crate) fragment: bool,
     /// DSCP and ECN.
@@ -96,6 +100,19 @@ impl Novelty {
         }
     }
 
+    /// How many of the `wire` segments of `size` octets each, from `start` on, brought nothing new. What lies between two
+    /// new parts counts as new.
+    fn stale(self, start: i64, wire: u32, size: u32) -> u16 {
+        let size = i64::from(size.max(1));
+        let whole = |octets: i64| u32::try_from(octets.max(0) / size).unwrap_or(0).min(wire);
+        let stale = match (self.repeats, self.fresh) {
+            (false, _) => 0,
+            (true, None) => wire,
+            (true, Some((from, to))) => whole(from - start) + wire - whole(to - start + size - 1),
+        };
+        u16::try_from(stale).unwrap_or(u16::MAX)
+    }
+
     /// The same with every offset moved by `shift`.
     pub(crate) fn shifted(self, shift: i64) -> Self {
         Self { fresh: self.fresh.map(|(from, to)| (from + shift, to + shift)), ..self }
@@ -123,6 +140,7 @@ pub(crate) fn cut(
         kind,
         repeats: novelty.repeats,
         known: novelty.knows(start, start + i64::from(len)),
+        stale: 0,
         at,
         doubtful: false,
         packet: segment.packet,
@@ -133,6 +151,7 @@ pub(crate) fn cut(
         mark: if kind == Kind::Ack { mark(segment) } else { 0 },
         ip_len: segment.ip.len,
         wire: 1,
+        size: 0,
         fragment: segment.first_fragment,
         tos: segment.ip.tos,
         sum: None,
@@ -148,10 +167,12 @@ pub(crate) fn cut(
                 let last = done + octets == payload;
                 let from = start + i64::from(done);
                 let share = if last { len - done } else { octets };
+                let known = novelty.knows(from, from + i64::from(share));
                 each(Piece {
                     start: from,
                     len: share,
-                    known: novelty.knows(from, from + i64::from(share)),
+                    known,
+                    stale: u16::from(known),
                     ip_id: segment.ip.id.map(|id| id.wrapping_add(index)),
                     ip_len: headers + octets,
                     ..whole
@@ -160,12 +181,17 @@ pub(crate) fn cut(
                 index = index.wrapping_add(1);
             }
         }
-        Some(size) => each(Piece { wire: wire_segments(payload, Some(size)), ..whole }),
+        Some(size) => {
+            let wire = wire_segments(payload, Some(size));
+            each(Piece { wire, size: sixteen(size), stale: novelty.stale(start, wire, size), ..whole });
+        }
         None => {
             let wire = wire_segments(payload, mss);
             let single = wire == 1 && (mss.is_some() || segment.ip.len <= MAX_SINGLE_IP_LEN);
             let sum = segment.payload_sum.filter(|_| single && !segment.first_fragment);
-            each(Piece { wire, sum: sum.map(PayloadSum::new), ..whole });
+            let stale = novelty.stale(start, wire, mss.unwrap_or(len));
+            let size = mss.map_or(0, sixteen);
+            each(Piece { wire, size, stale, sum: sum.map(PayloadSum::new), ..whole });
         }
     }
 }
@@ -177,6 +203,11 @@ pub(crate) fn wire_segments(payload: u32, mss: Option<u32>) -> u32 {
         Some(mss) if mss > 0 && payload > mss => payload.div_ceil(mss),
         _ => 1,
     }
+}
+
+/// A segment size; those beyond what an IP datagram holds are damage.
+fn sixteen(size: u32) -> u16 {
+    u16::try_from(size).unwrap_or(u16::MAX)
 }
 
 fn kind_of(segment: &Segment) -> Kind {
@@ -219,6 +250,7 @@ impl Piece {
             kind,
             repeats: false,
             known: false,
+            stale: 0,
             at,
             doubtful: false,
             packet: 1,
@@ -229,6 +261,7 @@ impl Piece {
             mark: 0,
             ip_len: 1500,
             wire: 1,
+            size: 0,
             fragment: false,
             tos: 0,
             sum: None,

@@ -35,6 +35,8 @@ pub(crate) struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LostRange {
     pub(crate) times: u64,
+    /// Wire segments of all these times.
+    pub(crate) wire: u64,
     pub(crate) ip_len: u32,
     pub(crate) first_at: i64,
     pub(crate) last_at: i64,
@@ -114,6 +116,7 @@ impl Tally {
         }
         let range = self.lost_ranges.entry(lost.start).or_insert(LostRange {
             times: 0,
+            wire: 0,
             ip_len: lost.ip_len,
             first_at: lost.at,
             last_at: lost.at,
@@ -122,6 +125,7 @@ impl Tally {
         });
         (range.ip_id, range.tsval) = (sent.ip_id, sent.tsval);
         range.times += 1;
+        range.wire += u64::from(sent.wire);
         range.first_at = range.first_at.min(lost.at);
         range.last_at = range.last_at.max(lost.at);
         range.ip_len = range.ip_len.min(lost.ip_len);

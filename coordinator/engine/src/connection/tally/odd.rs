@@ -42,6 +42,8 @@ pub(crate) struct Example {
     pub(crate) received: (u64, i64),
     pub(crate) len: u32,
     pub(crate) ip_len: u32,
+    /// Wire segments that it is true of.
+    pub(crate) wire: u32,
 }
 
 /// How a retransmission came about, as both ends' captures know it.
@@ -70,16 +72,17 @@ impl Tally {
             keep(examples, example);
         });
         self.reordered += if late == 1 { u64::from(sent.wire) } else { late };
-        if received.kind == Kind::Rst || !received.repeats || !received.known {
+        let stale = if received.known { sent.wire } else { u32::from(received.stale).min(sent.wire) };
+        if received.kind == Kind::Rst || !received.repeats || stale == 0 {
             return;
         }
-        self.spurious += u64::from(sent.wire);
+        self.spurious += u64::from(stale);
         if self.vain.len() < MAX_VAIN {
             let late = self.order.was_late(sent.start, sent.end());
             let Circumstances { acknowledged_for, tail } = circumstances;
             self.vain.push(Vain { acknowledged_for, late, tail });
         }
-        let example = Example::of(Oddity::Spurious, Some(sent), received);
+        let example = Example::of(Oddity::Spurious, Some(sent), received, stale);
         each(&example);
         keep(&mut self.examples, example);
     }
@@ -92,7 +95,7 @@ impl Tally {
         } else {
             self.duplicated_or_missed += wire;
         }
-        keep(&mut self.examples, Example::of(Oddity::Duplicated, None, received));
+        keep(&mut self.examples, Example::of(Oddity::Duplicated, None, received, received.wire));
     }
 }
 
@@ -104,6 +107,7 @@ const fn arrival(sent: &Piece, received: &Piece) -> Arrival {
         received_as: (received.packet, received.at),
         octets: (sent.start, sent.end()),
         ip_len: received.ip_len,
+        wire: sent.wire,
     }
 }
 
@@ -120,13 +124,14 @@ fn keep(examples: &mut Vec<Example>, example: Example) {
 }
 
 impl Example {
-    fn of(oddity: Oddity, sent: Option<&Piece>, received: &Piece) -> Self {
+    fn of(oddity: Oddity, sent: Option<&Piece>, received: &Piece, wire: u32) -> Self {
         Self {
             oddity,
             sent: sent.map(|sent| (sent.packet, sent.at)),
             received: (received.packet, received.at),
             len: received.len,
             ip_len: received.ip_len,
+            wire,
         }
     }
 
@@ -137,6 +142,7 @@ impl Example {
             received: late.received_as,
             len: u32::try_from(late.octets.1 - late.octets.0).unwrap_or(0),
             ip_len: late.ip_len,
+            wire: late.wire,
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Arrival {
     pub(crate) octets: (i64, i64),
     /// Octets of its IP packet.
     pub(crate) ip_len: u32,
+    /// Wire segments that it stands for.
+    pub(crate) wire: u32,
 }
 
 /// The order of one direction.
@@ -164,7 +166,7 @@ mod tests {
 
     fn arrival(sent: u64, arrived: u64) -> Arrival {
         let at = (arrived, 0);
-        Arrival { sent, arrived, sent_as: at, received_as: at, octets: (0, 1), ip_len: 40 }
+        Arrival { sent, arrived, sent_as: at, received_as: at, octets: (0, 1), ip_len: 40, wire: 1 }
     }
 
     /// How many are late, those that are named, and the largest extent.

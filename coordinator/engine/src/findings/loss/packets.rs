@@ -49,11 +49,17 @@ fn share<'a>(place: &Place<'a>) -> Option<(Counts, &'a Cases)> {
     let (others, acks) = (place.totals.countable_others(suspect), place.totals.countable_acks(suspect));
     if others.lost == 0 {
         None
-    } else if are_apart(others, acks) {
+    } else if are_apart(others, acks) || !would_show(place, acks) {
         Some((others, &place.totals.losing_others))
     } else {
         Some((others.and(acks), &place.totals.losing))
     }
+}
+
+/// Whether the receiver's capture would show so many pure ACKs had they arrived: no later copy of one tells.
+fn would_show(place: &Place<'_>, acks: Counts) -> bool {
+    let receiver = &place.session.points[place.ends().1];
+    acks.lost == 0 || Odds::of_absence(receiver, acks.lost).grade(acks.lost, acks.sent) >= Confidence::Strong
 }
 
 /// Whether ACKs are lost more often than other segments, beyond chance.
@@ -155,7 +161,8 @@ fn confidence(place: &Place<'_>, counts: Counts) -> Confidence {
 }
 
 /// Loss that is worse one way than the other. What rests on the silence of a capture that lacks packets does not count
-/// for it, and counts against it only as far as the capture is more silent than it is incomplete.
+/// for it, and counts against it only as far as the capture is more silent than it is incomplete. Where how incomplete
+/// it is cannot be told well enough, it stays a suspicion.
 pub(super) fn asymmetric_loss(
     place: &Place<'_>,
     back: &Place<'_>,
@@ -173,12 +180,18 @@ pub(super) fn asymmetric_loss(
     } else {
         stats::differ(counts.lost, counts.sent, there.lost, there.sent)
     };
-    if !beyond_chance {
-        return None;
-    }
-    let suspect = place.receiver_is_suspect() || back.receiver_is_suspect();
+    let confidence = match (beyond_chance, place.receiver_is_suspect() || back.receiver_is_suspect()) {
+        (true, false) => confidence(place, counts),
+        (true, true) => Confidence::Likely,
+        (false, _) if error > 0.0 => Confidence::Unconfirmed,
+        (false, _) => return None,
+    };
+    let what_explains_it = match confidence {
+        Confidence::Unconfirmed => "what its capture lacks may explain it",
+        Confidence::Likely | Confidence::Strong | Confidence::Proven => "more than chance explains",
+    };
     let sentence = format!(
-        "Loss {} is {:.2} %, {} it is {:.2} %: more than chance explains.",
+        "Loss {} is {:.2} %, {} it is {:.2} %: {what_explains_it}.",
         place.way(),
         here * 100.0,
         back.way(),
@@ -187,7 +200,7 @@ pub(super) fn asymmetric_loss(
     Some(place.finding(Draft {
         code: Code::AsymmetricLoss,
         severity: Severity::Error,
-        confidence: if suspect { Confidence::Likely } else { confidence(place, counts) },
+        confidence,
         location: path_of(place.direction),
         cases,
         count: counts.lost,
