@@ -205,7 +205,7 @@ struct BpfProgram {
 
 /// libpcap, loaded at run time.
 struct Oracle {
-    library: libloading::Library,
+    pcap: libloading::Library,
 }
 
 impl Oracle {
@@ -215,7 +215,7 @@ impl Oracle {
             libloading::Library::new("libpcap.so.0.8").or_else(|_| libloading::Library::new("libpcap.so.1"))
         };
         match loaded {
-            Ok(library) => Some(Self { library }),
+            Ok(pcap) => Some(Self { pcap }),
             Err(error) => {
                 assert!(std::env::var("CI").as_deref() != Ok("true"), "libpcap is missing: {error}");
                 println!("skipped: libpcap is not here to compare with: {error}");
@@ -231,16 +231,15 @@ impl Oracle {
         // SAFETY: the signatures are those of pcap/pcap.h, the handle is closed after its last use, and the
         // instructions are copied before they are freed.
         unsafe {
-            let open = self.library.get::<extern "C" fn(c_int, c_int) -> *mut c_void>(b"pcap_open_dead\0");
+            let open = self.pcap.get::<extern "C" fn(c_int, c_int) -> *mut c_void>(b"pcap_open_dead\0");
             let compile =
-                self.library
+                self.pcap
                     .get::<extern "C" fn(*mut c_void, *mut BpfProgram, *const c_char, c_int, u32) -> c_int>(
                         b"pcap_compile\0",
                     );
-            let reason = self.library.get::<extern "C" fn(*mut c_void) -> *const c_char>(b"pcap_geterr\0");
-            let close = self.library.get::<extern "C" fn(*mut c_void)>(b"pcap_close\0").expect("symbol");
-            let free =
-                self.library.get::<extern "C" fn(*mut BpfProgram)>(b"pcap_freecode\0").expect("symbol");
+            let reason = self.pcap.get::<extern "C" fn(*mut c_void) -> *const c_char>(b"pcap_geterr\0");
+            let close = self.pcap.get::<extern "C" fn(*mut c_void)>(b"pcap_close\0").expect("symbol");
+            let free = self.pcap.get::<extern "C" fn(*mut BpfProgram)>(b"pcap_freecode\0").expect("symbol");
             let handle = open.expect("symbol")(link.cast_signed(), 262_144);
             assert!(!handle.is_null());
             let status = compile.expect("symbol")(handle, &raw mut program, words.as_ptr(), 1, u32::MAX);

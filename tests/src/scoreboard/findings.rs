@@ -6,7 +6,7 @@ use super::recording::Recording;
 use super::score::{Counts, Score};
 use super::severity::severity_of;
 use super::told::{Told, names};
-use correlate_proto::report::{Code, Report, Severity, Status};
+use correlate_proto::report::{Code, Confidence, Report, Severity, Status};
 use correlate_proto::{Direction, FourTuple};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,17 +39,21 @@ pub fn compare(
     let open = report.verdict.status == Status::Inconclusive;
     let mut wrong = Vec::new();
     for code in Code::ALL.iter().copied() {
-        let told = Told::of(report, code, &names);
-        let mut held = hold(&truth.due(code.name()), told.as_ref(), truth.all.len(), open);
-        if let Some(told) = &told {
-            held.turn(&misdirected(told, |direction| truth.happened(code.name(), direction)));
-        }
+        let told = |least| Told::of(report, (code, least), &names);
+        let judge = |told: Option<&Told>| {
+            let mut held = hold(&truth.due(code.name()), told, truth.all.len(), open);
+            if let Some(told) = told {
+                held.turn(&misdirected(told, |direction| truth.happened(code.name(), direction)));
+            }
+            held
+        };
+        let proven = judge(told(Confidence::Proven).as_ref());
+        score.false_proven += u64::from(proven.counts.false_positive > 0);
+        let told = told(Confidence::Unconfirmed);
+        let held = judge(told.as_ref());
         let confirmed = told.as_ref().filter(|told| told.is_confirmed);
         let severity = confirmed.map_or_else(|| severity_of(code.name()), |told| told.severity);
         score.count_finding(code.name(), severity, held.counts);
-        if held.counts.false_positive > 0 {
-            score.false_proven += u64::from(told.as_ref().is_some_and(|told| told.is_proven));
-        }
         let says =
             told.map_or_else(|| format!("the verdict: {}", report.verdict.sentence), |told| told.sentences);
         let mut put = |told: bool, of: String| {
@@ -197,7 +201,6 @@ mod tests {
             connections,
             suspected,
             by_direction: BTreeMap::new(),
-            is_proven: false,
             severity: Severity::Error,
             sentences: String::new(),
         }

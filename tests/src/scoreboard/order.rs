@@ -1,7 +1,7 @@
 //! Packets that were overtaken, and packets that were sent in vain, as far as the captures show it.
 
 use super::class::Class;
-use super::shown::Shown;
+use super::shown::{Shown, pieces};
 use super::sightings::Spot;
 use core::ops::Range;
 use correlate_lab::{Entry, Protocol};
@@ -18,6 +18,9 @@ pub fn due(shown: &Shown<'_>) -> Vec<(Class, Spot, u64)> {
         arrivals.extend(
             shown.arrivals(index).map(|(spot, place, count)| (spot, sent, index, place..place + count)),
         );
+        // What was cut on the way has its octets counted with the first piece; each of the others has its turn.
+        let further = pieces(shown.ledger, index).flat_map(|piece| shown.arrivals(piece));
+        arrivals.extend(further.map(|(spot, _, _)| (spot, sent, index, 0..0)));
     }
     arrivals.sort_unstable_by_key(|(spot, sent, index, _)| (*spot, *sent, *index));
     let mut states: BTreeMap<(FourTuple, Direction), State> = BTreeMap::new();
@@ -26,7 +29,7 @@ pub fn due(shown: &Shown<'_>) -> Vec<(Class, Spot, u64)> {
         let entry = &shown.ledger[index];
         let state = states.entry((entry.connection, entry.direction)).or_default();
         if state.newest.is_some_and(|newest| sent < newest) {
-            due.push((Class::Reordered, arrived, segments.end - segments.start));
+            due.push((Class::Reordered, arrived, (segments.end - segments.start).max(1)));
         }
         state.newest = state.newest.max(Some(sent));
         let in_vain = state.arrive(entry, sent, &segments);

@@ -15,8 +15,6 @@ pub struct Told {
     pub by_direction: BTreeMap<Direction, BTreeSet<FourTuple>>,
     /// Whether it is told for good at all.
     pub is_confirmed: bool,
-    /// Whether it is said to be proven.
-    pub is_proven: bool,
     /// As bad as it is told to be.
     pub severity: Severity,
     /// The sentences of its findings.
@@ -24,9 +22,15 @@ pub struct Told {
 }
 
 impl Told {
-    /// What `report` tells under `code`; `None` if it has no such finding. Connections are as `by_id` names them.
-    pub fn of(report: &Report, code: Code, by_id: &BTreeMap<String, FourTuple>) -> Option<Self> {
-        let findings: Vec<&Finding> = report.findings.iter().filter(|finding| finding.code == code).collect();
+    /// What `report` tells under `code` with at least so much confidence; `None` if it has no such finding. Connections
+    /// are as `by_id` names them.
+    pub fn of(
+        report: &Report,
+        (code, least): (Code, Confidence),
+        by_id: &BTreeMap<String, FourTuple>,
+    ) -> Option<Self> {
+        let is_meant = |finding: &&Finding| finding.code == code && finding.confidence >= least;
+        let findings: Vec<&Finding> = report.findings.iter().filter(is_meant).collect();
         let of = |confirmed: bool| -> BTreeSet<FourTuple> {
             let findings = findings.iter().filter(|finding| is_confirmed(finding) == confirmed);
             findings
@@ -46,7 +50,6 @@ impl Told {
             suspected: of(false).difference(&connections).copied().collect(),
             connections,
             is_confirmed: findings.iter().any(|finding| is_confirmed(finding)),
-            is_proven: findings.iter().any(|finding| finding.confidence == Confidence::Proven),
             severity: findings.iter().map(|finding| finding.severity).max()?,
             sentences: findings.iter().map(|finding| sentence(finding)).collect::<Vec<_>>().join(" + "),
         })
