@@ -5,6 +5,7 @@ pub mod capture;
 pub mod dissect;
 pub mod filter;
 pub mod host;
+pub mod metrics;
 pub mod policy;
 pub mod trust;
 pub mod uplink;

@@ -14,6 +14,8 @@ mod input;
 mod live;
 #[cfg(target_os = "linux")]
 mod logging;
+#[cfg(target_os = "linux")]
+mod metrics;
 mod output;
 mod progress;
 #[cfg(target_os = "linux")]

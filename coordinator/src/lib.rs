@@ -6,6 +6,7 @@ mod body;
 pub mod daemon;
 pub mod embedded;
 mod feeding;
+mod metrics;
 pub mod peer;
 mod recorder;
 pub mod recording;

@@ -1,6 +1,7 @@
 //! The thread that writes a session's recording, in commits that are shared by all who wait.
 
 use crate::arrivals::Arrivals;
+use crate::metrics::METRICS;
 use crate::recording::{Entry, Omitted, PointState, RecordedPoint, Recording, RecordingError};
 use correlate_proto::report::Report;
 use correlate_proto::{CapturePointId, ClockSample, HostCounters, Local, PointStats, Timestamp, wire};
@@ -317,6 +318,7 @@ impl Recorder {
                 host_counters: &batch.host_counters,
             });
             self.bytes += len;
+            METRICS.taken(sealed.records, len);
         }
         if self.bytes > limit && !self.full {
             self.full = true;

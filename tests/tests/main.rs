@@ -9,6 +9,7 @@ mod support {
     pub(crate) mod live;
     pub(crate) mod recording;
     pub(crate) mod report;
+    pub(crate) mod scrape;
     pub(crate) mod scratch;
     pub(crate) mod skewed;
     pub(crate) mod sshd;
@@ -26,6 +27,7 @@ mod suite {
     mod hostile;
     mod invariance;
     mod ledger;
+    mod metrics;
     mod seeds;
     mod ssh;
     mod ssh_far_end;

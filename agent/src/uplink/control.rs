@@ -5,6 +5,7 @@ use super::opener::{CaptureOpener, CaptureRequest};
 use super::options::Options;
 use super::thread::{self, Opened, Start, StopSignal};
 use super::uploader::{Backlog, Connection, Uploaded, Uploader};
+use crate::metrics::{METRICS, Refuser};
 use core::time::Duration;
 use correlate_proto::convert::interface_to_wire;
 use correlate_proto::{CapturePointId, wire};
@@ -107,6 +108,7 @@ impl Captures {
                 Some(Message::Started(started))
             }
             CaptureEvent::Opened(key, Opened::Refused(refusal)) => {
+                METRICS.refused(Refuser::Host);
                 self.forget(&key);
                 Some(Message::Refused(wire::CaptureRefused {
                     capture: Some(capture_id(&key)),
@@ -116,6 +118,7 @@ impl Captures {
             }
             CaptureEvent::Finished(key, how) => {
                 if let Uploaded::Unwanted(status) = how {
+                    METRICS.refused(Refuser::Coordinator);
                     tracing::warn!(
                         session = key.0,
                         point = key.1,

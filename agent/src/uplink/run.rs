@@ -5,6 +5,7 @@ use super::control::{CaptureEvent, Captures};
 use super::dial::{Dial, channel};
 use super::opener::CaptureOpener;
 use super::options::Options;
+use crate::metrics::METRICS;
 use core::time::Duration;
 use correlate_proto::wire;
 use correlate_proto::wire::coordinator_client::CoordinatorClient;
@@ -59,6 +60,8 @@ pub async fn run(
             Err(error) => error,
         };
         connection.send_replace(None);
+        METRICS.connected.set(0);
+        METRICS.connection_failures.inc();
         let Some(wait) = backoff.next_wait() else {
             captures.stop_all();
             return Err(error);
@@ -114,6 +117,8 @@ async fn connect_and_serve(
         return Err(lost("closed before it answered"));
     }
     backoff.reset();
+    METRICS.connected.set(1);
+    METRICS.connections.inc();
     tracing::info!("connected to the coordinator");
     for message in captures.started_again() {
         send(&outbound, message).await?;

@@ -7,6 +7,7 @@ use super::pending::Pending;
 use super::sampling::Sampling;
 use crate::batch::{BatchBuilder, Compressor, MAX_AGE};
 use crate::capture::{CaptureError, Fill, FrameSource, Reader, Remote};
+use crate::metrics::{Dropper, METRICS};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use correlate_proto::convert::{Loss, LossSource, capture_kind_to_wire, interface_to_wire, stats_to_wire};
@@ -280,6 +281,7 @@ impl Capture {
         let mut stats = self.reader.stats();
         let dropped = stats.dropped_by_kernel.saturating_sub(self.last_stats.dropped_by_kernel);
         if dropped > 0 {
+            METRICS.dropped(Dropper::Kernel, dropped);
             let (first_at, last_at) = dropping(&stats, self.counted_since(&stats), at);
             self.pending
                 .add_loss(Loss { source: LossSource::Kernel, count: dropped, first_at, last_at }, now);
@@ -303,7 +305,10 @@ impl Capture {
         // What maps stamps stands on both sides of them.
         self.look_at_clocks(true);
         let sidecar = self.pending.take(self.horizon.stamp(), self.horizon.raw_ns());
-        self.builder.seal(&sidecar)
+        let batch = self.builder.seal(&sidecar);
+        METRICS.batches_sealed.inc();
+        METRICS.packets_captured.inc_by(batch.records.into());
+        batch
     }
 
     fn send_what_is_due(&mut self, now: Duration) -> Result<(), Abandoned> {
@@ -351,6 +356,7 @@ impl Capture {
                 if self.builder.is_full()
                     && let Some(loss) = self.builder.discard()
                 {
+                    METRICS.dropped(Dropper::Agent, loss.count);
                     self.pending.add_own_drop(loss, now);
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::spool::Spool;
 use super::thread::Item;
+use crate::metrics::SpoolShare;
 use core::time::Duration;
 use correlate_proto::wire::coordinator_client::CoordinatorClient;
 use correlate_proto::wire::{self, upload_message::Message};
@@ -48,6 +49,7 @@ pub(super) struct Uploader {
     ended: Option<Box<wire::CaptureEnded>>,
     ended_sent: bool,
     last_sequence: u64,
+    share: SpoolShare,
 }
 
 impl Uploader {
@@ -70,6 +72,7 @@ impl Uploader {
             ended: None,
             ended_sent: false,
             last_sequence: 0,
+            share: SpoolShare::new(spool_bytes),
         }
     }
 
@@ -198,7 +201,8 @@ impl Uploader {
         self.report_backlog();
     }
 
-    fn report_backlog(&self) {
+    fn report_backlog(&mut self) {
+        self.share.set(self.spool.bytes(), self.spool.len());
         self.backlog.send_replace(Backlog {
             batches: u64::try_from(self.spool.len()).unwrap_or(u64::MAX),
             bytes: u64::try_from(self.spool.bytes()).unwrap_or(u64::MAX),

@@ -1,7 +1,7 @@
 //! Arguments of `agent`.
 
 use super::logging::LogArgs;
-use super::{AuditArgs, ConfigArgs, CredentialsArgs};
+use super::{AuditArgs, ConfigArgs, CredentialsArgs, MetricsArgs};
 use crate::remote::{Address, VARIABLE};
 use clap::Args;
 use correlate_agent::filter::Exclusion;
@@ -54,6 +54,8 @@ pub(crate) struct AgentArgs {
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) audit: AuditArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

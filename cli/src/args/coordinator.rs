@@ -1,7 +1,7 @@
 //! Arguments of `coordinator`.
 
 use super::logging::LogArgs;
-use super::{AuditArgs, ConfigArgs, CoordinatorCommand, DATA};
+use super::{AuditArgs, ConfigArgs, CoordinatorCommand, DATA, MetricsArgs};
 use clap::Args;
 use correlate_coordinator::ListenAddress;
 use std::path::PathBuf;
@@ -47,4 +47,6 @@ pub(crate) struct CoordinatorArgs {
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) audit: AuditArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 }

@@ -14,6 +14,8 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod logging;
 #[cfg(target_os = "linux")]
+mod metrics;
+#[cfg(target_os = "linux")]
 mod remote;
 #[cfg(target_os = "linux")]
 mod run;
@@ -35,6 +37,8 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use host::Host;
 #[cfg(target_os = "linux")]
 pub(crate) use logging::{LogArgs, LogFormat};
+#[cfg(target_os = "linux")]
+pub(crate) use metrics::MetricsArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use remote::{ListArgs, ListFormat, StopArgs, WatchArgs};
 #[cfg(target_os = "linux")]

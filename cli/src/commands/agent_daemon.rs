@@ -6,11 +6,17 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::{Interrupts, LiveOpener};
 use crate::logging;
+use crate::metrics::Exporter;
 use crate::remote::Address;
-use correlate_agent::host::confine;
+use correlate_agent::filter::Exclusion;
+use correlate_agent::host::{confine, interfaces};
+use correlate_agent::metrics;
 use correlate_agent::policy::{Guarded, Policy};
 use correlate_agent::trust::{Credentials, keep_renewed};
 use correlate_agent::uplink::{self, CaptureOpener, Options, UplinkError};
+use correlate_proto::Endpoint;
+use prometheus_client::registry::Registry;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -22,7 +28,8 @@ pub(crate) fn run(args: &AgentArgs, address: &Address) -> Result<ExitStatus, Cli
     let policy = args.policy.as_deref().map(Policy::load).transpose().map_err(|error| unsound(&error))?;
     let labels = args.label.iter().cloned().collect();
     let options = Options { labels, ..Options::new(name(args, &address)?, env!("CARGO_PKG_VERSION")) };
-    let opener = opener(args, &address, policy.clone());
+    let exporter = Exporter::bind(&args.metrics)?;
+    let opener = opener(args, &address, exporter.as_ref(), policy.clone());
     give_up(policy.as_ref())?;
     // From here on: every thread has what this one has left.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
@@ -30,6 +37,11 @@ pub(crate) fn run(args: &AgentArgs, address: &Address) -> Result<ExitStatus, Cli
     })?;
     let served: Result<Result<(), UplinkError>, CliError> = runtime.block_on(async {
         let mut interrupts = Interrupts::listen()?;
+        if let Some(exporter) = exporter {
+            let mut registry = Registry::default();
+            metrics::register(&mut registry);
+            exporter.start(registry);
+        }
         let (shutdown, asked) = watch::channel(false);
         let serving = uplink::run(options, opener, address.dial(), asked.clone());
         let renewing = renewing(&address, asked);
@@ -65,13 +77,30 @@ fn name(args: &AgentArgs, address: &Address) -> Result<String, CliError> {
         .map_err(|error| CliError::remedied(&error.to_string(), "see `correlate join --help`"))
 }
 
-fn opener(args: &AgentArgs, address: &Address, policy: Option<Policy>) -> Arc<dyn CaptureOpener> {
+fn opener(
+    args: &AgentArgs,
+    address: &Address,
+    exporter: Option<&Exporter>,
+    policy: Option<Policy>,
+) -> Arc<dyn CaptureOpener> {
     let mut exclusions = args.exclude.clone();
     exclusions.extend(address.exclusions());
+    exclusions.extend(exporter.and_then(Exporter::address).into_iter().flat_map(scraped));
     let opener = LiveOpener::new(Host::Local { interface: None })
         .excluding(exclusions)
         .unless_told_on(args.interface.clone());
     Arc::new(Guarded::new(Arc::new(opener), policy))
+}
+
+/// The traffic with whoever scrapes `address`, which is never evidence.
+fn scraped(address: SocketAddr) -> Vec<Exclusion> {
+    let at = |addr: IpAddr| Exclusion::Endpoint(Endpoint { addr, port: address.port() });
+    if !address.ip().is_unspecified() {
+        return vec![at(address.ip())];
+    }
+    // Any address of this host; one that it gets later is not known, and its scrapes are captured.
+    let own = interfaces().unwrap_or_default();
+    own.into_iter().flat_map(|interface| interface.addresses).map(at).collect()
 }
 
 /// Keeps what captures need and gives up the rest.

@@ -6,7 +6,9 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::Interrupts;
 use crate::logging;
+use crate::metrics::Exporter;
 use correlate_coordinator::{Daemon, DaemonSettings, Keep, Listener};
+use prometheus_client::registry::Registry;
 use std::time::Duration;
 
 /// A day, in seconds.
@@ -37,6 +39,7 @@ async fn serve(args: &CoordinatorArgs) -> Result<(), CliError> {
         let listener = Listener::bind(address.clone()).await;
         listeners.push(listener.map_err(|error| CliError::remedied(&error.to_string(), "see --listen"))?);
     }
+    let exporter = Exporter::bind(&args.metrics)?;
     let keep = Keep {
         bytes: Some(args.keep_bytes),
         age: Some(Duration::from_secs(u64::from(args.keep_days) * DAY)),
@@ -48,6 +51,11 @@ async fn serve(args: &CoordinatorArgs) -> Result<(), CliError> {
         let address = listener.address().clone();
         daemon.listen(listener).map_err(|error| CliError::remedied(&error.to_string(), "see --listen"))?;
         tracing::info!(%address, "listening");
+    }
+    if let Some(exporter) = exporter {
+        let mut registry = Registry::default();
+        daemon.register_metrics(&mut registry);
+        exporter.start(registry);
     }
     interrupts.next().await;
     tracing::info!("ending; sessions that run go on when the coordinator is started again");

@@ -1,5 +1,6 @@
 //! Who comes in where others can dial.
 
+use crate::metrics::{Refused, refused};
 use crate::server::Connector;
 use crate::trust::{AcceptError, Acceptor, Authority, Secured, Trust, TrustError};
 use std::net::SocketAddr;
@@ -68,5 +69,6 @@ impl Gate {
 }
 
 fn refuse(reason: &AcceptError, from: SocketAddr) {
+    refused(Refused::Certificate);
     tracing::warn!(target: "audit", act = "connect", %from, answer = "refused", %reason);
 }

@@ -3,11 +3,13 @@
 use super::gate::Gate;
 use super::store::{Keep, Store};
 use super::{Fleet, ListenAddress, ListenError, listen::Listener};
-use crate::registry::Registry;
+use crate::metrics;
+use crate::registry;
 use crate::server::{self, Connector};
 use crate::service::operators::OperatorService;
 use crate::trust::TrustError;
 use core::time::Duration;
+use prometheus_client::registry::Registry;
 use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -49,6 +51,7 @@ pub enum DaemonError {
 pub struct Daemon {
     connector: Connector,
     gate: Option<Gate>,
+    fleet: Fleet,
     tasks: Vec<tokio::task::AbortHandle>,
 }
 
@@ -59,7 +62,7 @@ impl Daemon {
         let opened = Store::open(&data, keep);
         let (store, left_open) = opened.map_err(|source| DaemonError::Data { path: data.clone(), source })?;
         let gate = Gate::open(&data)?;
-        let fleet = Fleet::new(Registry::default(), store);
+        let fleet = Fleet::new(registry::Registry::default(), store);
         for left in left_open {
             fleet.resume(left).await;
         }
@@ -67,20 +70,26 @@ impl Daemon {
         let operators = OperatorService::new(fleet.clone());
         let (connector, server) =
             server::serve(fleet.registry().clone(), Some(operators), gate.as_ref().map(Gate::trust));
+        let pruned = fleet.clone();
         let pruning = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(PRUNE_EVERY);
             loop {
                 ticks.tick().await;
-                fleet.store().prune(SystemTime::now());
+                pruned.store().prune(SystemTime::now());
             }
         });
-        Ok(Self { connector, gate, tasks: vec![server, pruning.abort_handle()] })
+        Ok(Self { connector, gate, fleet, tasks: vec![server, pruning.abort_handle()] })
     }
 
     /// Hands connections to this daemon.
     #[must_use]
     pub fn connector(&self) -> Connector {
         self.connector.clone()
+    }
+
+    /// Adds the figures of this daemon to `registry`: what there is when it is asked, and what this process counted.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        metrics::register(self.fleet.clone(), registry);
     }
 
     /// Serves whoever dials `listener`, until the daemon is dropped. Over TLS that takes an authority in the daemon's

@@ -126,6 +126,23 @@ impl Store {
         self.lock().values().cloned().collect()
     }
 
+    /// Octets of all recordings, of open sessions too, as the directory shows them.
+    pub(crate) fn bytes(&self) -> u64 {
+        // What is not seen for a moment is counted at the next look.
+        let recording = |path: &Path| {
+            // One that is being written has a file or two beside it.
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.split_once(&format!(".{ENDING}"))
+                .is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('-'))
+        };
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| recording(&entry.path()))
+            .filter_map(|entry| entry.metadata().ok())
+            .map(|metadata| metadata.len())
+            .sum()
+    }
+
     /// Deletes what is too old or too much, the oldest first.
     pub(crate) fn prune(&self, now: SystemTime) {
         let mut finished = self.lock();

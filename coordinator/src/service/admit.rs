@@ -1,5 +1,6 @@
 //! Whether a peer may do what it asks for.
 
+use crate::metrics::{Refused, refused};
 use crate::peer::{Peer, PeerRole};
 use tonic::{Request, Status};
 
@@ -21,6 +22,7 @@ pub(super) fn admit<T>(request: &Request<T>, role: PeerRole) -> Result<Peer, Sta
         target: "audit", act = "call", call, who = name, role = own, needed = role.word(), answer = "refused",
         reason = "role",
     );
+    refused(Refused::Role);
     Err(Status::permission_denied(format!(
         "{name} has the role {own}, and this call needs the role {}; use a certificate of that role",
         role.word()
@@ -35,6 +37,7 @@ pub(super) fn admit_as(peer: &Peer, agent: &str) -> Result<(), Status> {
         Peer::Known { name, .. } => {
             let reason = format!("the certificate is made out to {name}, and the agent calls itself {agent}");
             tracing::warn!(target: "audit", act = "connect", who = name, answer = "refused", reason);
+            refused(Refused::Name);
             Err(Status::permission_denied(format!("{reason}; let both be the same")))
         }
     }

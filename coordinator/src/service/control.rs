@@ -1,6 +1,7 @@
 //! The control stream of one agent.
 
 use super::admit::admit_as;
+use crate::metrics::{Refused, refused};
 use crate::peer::Peer;
 use crate::registry::Registry;
 use crate::session::{AgentConnected, AgentFacts, Failure, Message};
@@ -10,7 +11,7 @@ use correlate_proto::{CapturePointId, Span};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 type Outbound = mpsc::Sender<Result<wire::CoordinatorMessage, Status>>;
 
@@ -29,6 +30,9 @@ pub(super) async fn serve(
     let hello = match introduction(&mut inbound, &peer).await {
         Ok(hello) => hello,
         Err(status) => {
+            if status.code() == Code::InvalidArgument {
+                refused(Refused::Greeting);
+            }
             // An agent that is gone needs no answer.
             let _ = outbound.send(Err(status)).await;
             return;

@@ -4,6 +4,7 @@ use super::admit::admit_as;
 use super::control::capture_of;
 use crate::arrivals::Watermark;
 use crate::body::BatchOpener;
+use crate::metrics::{METRICS, Refused, refused};
 use crate::peer::Peer;
 use crate::recorder::{Batch, Command, Ending, Recorded};
 use crate::registry::Registry;
@@ -12,7 +13,7 @@ use correlate_proto::convert::stats_from_wire;
 use correlate_proto::wire::{self, upload_message::Message as FromAgent};
 use correlate_proto::{CapturePointId, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 type Outbound = mpsc::Sender<Result<wire::UploadAck, Status>>;
 
@@ -100,6 +101,9 @@ impl Upload {
         while let Some(message) = inbound.message().await? {
             if let Err(status) = self.take(message).await {
                 tracing::warn!(point = self.point.0, reason = status.message(), "upload refused");
+                if matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition) {
+                    refused(Refused::Data);
+                }
                 let why = format!("its agent sent what makes no sense: {}", status.message());
                 let _ = self.grant.session.send(Message::Broken { point: self.point, why }).await;
                 return Err(status);
@@ -145,6 +149,7 @@ impl Upload {
             .open(&sealed)
             .map_err(|error| Status::invalid_argument(format!("batch {sequence}: {error}")))?;
         self.next += 1;
+        METRICS.missed(&contents.sidecar.losses);
         let batch = Batch {
             sealed,
             clock_samples: contents.sidecar.clock_samples,

@@ -1,6 +1,7 @@
 //! The calls that give certificates.
 
 use super::{Authority, Issued, TokenRefusal, Tokens, TrustError};
+use crate::metrics::{Refused, refused};
 use crate::peer::{Peer, PeerRole};
 use correlate_proto::wire::trust_server::{self, TrustServer};
 use correlate_proto::wire::{Certificate, JoinRequest, RenewRequest};
@@ -82,6 +83,7 @@ impl trust_server::Trust for Trust {
                 Ok(self.0.answer(&issued, name, role))
             }
             Err(refusal) => {
+                refused(Refused::Token);
                 tracing::warn!(target: "audit", act = "join", who = asked, answer = "refused", reason = %refusal);
                 Err(status(&refusal))
             }

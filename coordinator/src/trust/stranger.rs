@@ -2,6 +2,7 @@
 
 use super::Trust;
 use super::connection::Connection;
+use crate::metrics::{Refused, refused};
 use core::time::Duration;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,6 +38,7 @@ impl Trust {
 }
 
 fn refusal() -> Status {
+    refused(Refused::Stranger);
     tracing::warn!(target: "audit", act = "call", answer = "refused", reason = "no certificate");
     Status::unauthenticated(
         "this coordinator serves only who has a certificate; run `correlate join` with a token first",

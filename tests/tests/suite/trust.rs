@@ -1,6 +1,7 @@
 //! Who may do what: a coordinator behind TLS, and agents, operators and strangers, all as processes.
 
 use crate::support::binary::{PATIENCE, command, correlate};
+use crate::support::scrape::{Scrape, url};
 use crate::support::scratch;
 use correlate_tests::process::{Ran, Running};
 use std::fs;
@@ -11,6 +12,7 @@ struct Office {
     folder: PathBuf,
     url: String,
     coordinator: Running,
+    metrics: String,
 }
 
 impl Office {
@@ -22,11 +24,19 @@ impl Office {
         assert!(init.text().contains("authority  sha256:"), "{}", init.text());
         let mut coordinator = command();
         coordinator.args(["coordinator", "--listen", "tls:127.0.0.1:0", "--data"]).arg(&data);
+        coordinator.args(["--metrics", "0"]);
         coordinator.arg("--audit").arg(folder.join("coordinator.audit"));
         let coordinator = Running::start(&mut coordinator);
         let line = coordinator.until_a_line_has("listening", PATIENCE).expect("the coordinator listens");
         let address = line.split("address=tls:").nth(1).expect("an address").trim();
-        Self { folder, url: format!("https://{address}"), coordinator }
+        let metrics = url(&coordinator);
+        Self { folder, url: format!("https://{address}"), coordinator, metrics }
+    }
+
+    /// How often the coordinator counted a refusal of that reason.
+    fn counted(&self, reason: &str) -> i64 {
+        let scrape = Scrape::read(&self.metrics);
+        scrape.value(&format!("correlate_coordinator_refused_total{{reason=\"{reason}\"}}"))
     }
 
     fn token(&self, role: &str, name: &str) -> String {
@@ -98,6 +108,7 @@ fn a_token_is_good_once_and_a_certificate_at_its_own_coordinator() {
     assert_eq!(office.join_with(&token, "eve").status, Some(0));
     refused(&office.join_with(&token, "mallory"), "used already, by eve");
     assert_eq!(office.audited("coordinator.audit", &["\"join\"", "\"refused\"", "used already"]), 1);
+    assert_eq!((office.counted("token"), office.counted("certificate")), (1, 0));
     assert_eq!(office.ask("eve", &["agents"]).status, Some(0));
     refused(&office.ask("nobody", &["agents"]), "correlate join");
 
@@ -115,6 +126,7 @@ fn a_token_is_good_once_and_a_certificate_at_its_own_coordinator() {
     fs::copy(other.folder.join("data/trust/authority.pem"), forged.join("authority.pem")).expect("copy");
     refused(&other.ask("forged", &["agents"]), "another authority signed it");
     assert!(other.audited("coordinator.audit", &["\"refused\"", "another authority"]) > 0);
+    assert!(other.counted("certificate") > 0);
     office.close();
     other.close();
 }
@@ -132,6 +144,7 @@ fn a_role_and_a_hosts_policy_are_kept_and_what_they_refuse_is_written_down() {
     let run = ["run", "--client", "web-1", "--server", "db-1", "--duration", "1s"];
     refused(&office.ask("eve", &run), "needs the role operator");
     assert_eq!(office.audited("coordinator.audit", &["\"refused\"", "eve", "viewer"]), 1);
+    assert_eq!((office.counted("role"), office.counted("token")), (1, 0));
 
     let listed = office.ask("eve", &["agents"]);
     assert!(listed.text().contains("web-1") && listed.text().contains("db-1"), "{}", listed.text());
