@@ -1,5 +1,6 @@
 //! Arguments of `agent`.
 
+use super::Host;
 use super::logging::LogArgs;
 use super::{AuditArgs, ConfigArgs, CredentialsArgs, MetricsArgs};
 use crate::remote::{Address, VARIABLE};
@@ -15,6 +16,7 @@ Examples:
   correlate agent --coordinator unix:/run/correlate/coordinator.sock --name db-1 --label zone=a
   correlate agent --coordinator https://collector.example --policy /etc/correlate/policy.toml
   correlate agent --config /etc/correlate/agent.toml
+  correlate agent --name db-7 --host ssh://admin@db-7    on behalf of a host without correlate
   ssh db correlate agent --stdio --name db    what `correlate run --server ssh://db` starts there
 
 With --coordinator it dials, and dials again whenever the connection breaks, until SIGTERM or Ctrl-C, which end its \
@@ -36,6 +38,10 @@ pub(crate) struct AgentArgs {
     /// Say this of the host in `correlate agents` (repeatable; or `CORRELATE_LABEL`, parted by commas)
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
+    /// Capture at this host instead of at this one: ssh://[USER@]HOST, where nothing but tcpdump has to be installed,
+    /// netns:NAME or container:NAME
+    #[arg(long, value_name = "HOST", value_parser = Host::parse, env = "CORRELATE_HOST", conflicts_with = "stdio")]
+    pub(crate) host: Option<Host>,
     /// Capture this interface where a session names none; the default is all (repeatable; or `CORRELATE_INTERFACE`,
     /// parted by commas)
     #[arg(long, value_name = "NAME")]

@@ -4,7 +4,7 @@ use crate::args::{AgentArgs, Host};
 use crate::commands::validate::unsound;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live::{Interrupts, LiveOpener};
+use crate::live::{EachOverSsh, Interrupts, LiveOpener};
 use crate::logging;
 use crate::metrics::Exporter;
 use crate::remote::Address;
@@ -29,8 +29,10 @@ pub(crate) fn run(args: &AgentArgs, address: &Address) -> Result<ExitStatus, Cli
     let labels = args.label.iter().cloned().collect();
     let options = Options { labels, ..Options::new(name(args, &address)?, env!("CARGO_PKG_VERSION")) };
     let exporter = Exporter::bind(&args.metrics)?;
-    let opener = opener(args, &address, exporter.as_ref(), policy.clone());
-    give_up(policy.as_ref())?;
+    let host = args.host.clone().unwrap_or(Host::Local { interface: None });
+    let opener = opener(args, host.clone(), exclusions(args, &address, exporter.as_ref()))?;
+    let opener = Arc::new(Guarded::new(opener, policy.clone()));
+    give_up(&host, policy.as_ref())?;
     // From here on: every thread has what this one has left.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         CliError::new(format!("cannot start the agent: {error}")).hint("raise the limit of open files")
@@ -79,17 +81,25 @@ fn name(args: &AgentArgs, address: &Address) -> Result<String, CliError> {
 
 fn opener(
     args: &AgentArgs,
-    address: &Address,
-    exporter: Option<&Exporter>,
-    policy: Option<Policy>,
-) -> Arc<dyn CaptureOpener> {
+    host: Host,
+    exclusions: Vec<Exclusion>,
+) -> Result<Arc<dyn CaptureOpener>, CliError> {
+    let mut usual = args.interface.clone();
+    usual.extend(host.interface().filter(|_| usual.is_empty()).map(str::to_owned));
+    Ok(match host {
+        Host::Ssh(host) => Arc::new(EachOverSsh::reach(host, exclusions)?.unless_told_on(usual)),
+        Host::Local { .. } | Host::Namespace { .. } | Host::Container { .. } => {
+            Arc::new(LiveOpener::new(host).excluding(exclusions).unless_told_on(usual))
+        }
+    })
+}
+
+/// What is never captured: the traffic of the tool itself.
+fn exclusions(args: &AgentArgs, address: &Address, exporter: Option<&Exporter>) -> Vec<Exclusion> {
     let mut exclusions = args.exclude.clone();
     exclusions.extend(address.exclusions());
     exclusions.extend(exporter.and_then(Exporter::address).into_iter().flat_map(scraped));
-    let opener = LiveOpener::new(Host::Local { interface: None })
-        .excluding(exclusions)
-        .unless_told_on(args.interface.clone());
-    Arc::new(Guarded::new(Arc::new(opener), policy))
+    exclusions
 }
 
 /// The traffic with whoever scrapes `address`, which is never evidence.
@@ -103,9 +113,16 @@ fn scraped(address: SocketAddr) -> Vec<Exclusion> {
     own.into_iter().flat_map(|interface| interface.addresses).map(at).collect()
 }
 
-/// Keeps what captures need and gives up the rest.
-fn give_up(policy: Option<&Policy>) -> Result<(), CliError> {
-    let namespaces = policy.is_some_and(Policy::allows_namespaces);
+/// Keeps what captures of `host` need and gives up the rest.
+fn give_up(host: &Host, policy: Option<&Policy>) -> Result<(), CliError> {
+    if matches!(host, Host::Ssh(_)) {
+        tracing::info!(
+            "no privileges given up: ssh is started for each capture; run it as a user without any"
+        );
+        return Ok(());
+    }
+    let elsewhere = matches!(host, Host::Namespace { .. } | Host::Container { .. });
+    let namespaces = elsewhere || policy.is_some_and(Policy::allows_namespaces);
     let held = confine(namespaces)
         .map_err(|error| CliError::remedied(&error.to_string(), "see `correlate doctor`"))?;
     tracing::info!(

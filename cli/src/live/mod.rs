@@ -16,5 +16,6 @@ pub(crate) use drive::Ended;
 pub(crate) use interrupts::Interrupts;
 pub(crate) use opener::LiveOpener;
 pub(crate) use session::Setup;
+pub(crate) use ssh::EachOverSsh;
 pub(crate) use status::Status;
 pub(crate) use work::{Task, Work};

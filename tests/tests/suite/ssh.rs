@@ -2,6 +2,7 @@
 
 use crate::support::binary::{PATIENCE, command, path};
 use crate::support::expectation::Expectation;
+use crate::support::fleet::Fleet;
 use crate::support::report::Report;
 use crate::support::scratch;
 use crate::support::sshd::{NAME, PORT, Setting, Sshd, missing};
@@ -148,6 +149,35 @@ fn the_ssh_connection_of_a_tcpdump_is_never_evidence() {
 #[test]
 fn the_ssh_connection_of_an_agent_is_never_evidence() {
     ssh_is_no_evidence(FarEnd::Correlate);
+}
+
+/// An agent in the client's host, and one that captures at the server's by tcpdump, each for two sessions.
+#[test]
+fn an_agent_at_one_end_and_ssh_at_the_other_are_a_session_of_a_coordinator() {
+    let Some(mut lab) = lab("syn-ack-lost") else { return };
+    let _permit = Permit::take();
+    let folder = scratch::folder("ssh-fleet");
+    let sshd = sshd(&lab, Way::Beside, None, &folder);
+    let fleet = Fleet::start(&folder);
+    let client = lab.client();
+    let agents = [
+        fleet.agent("web-1", &client.namespace, client.interface),
+        fleet.agent_over_ssh("db-1", &format!("ssh://{NAME}/server0"), &sshd.ssh),
+    ];
+    let hosts = ["web-1", "db-1"].map(str::to_owned);
+    let (idle, _) = fleet.run(&hosts);
+    idle.interrupt();
+    assert!(idle.finish(PATIENCE).status.is_some());
+    let (run, _) = fleet.run(&hosts);
+    lab.run_traffic().expect("traffic");
+    run.interrupt();
+    let ran = run.finish(PATIENCE);
+    let wrong = Expectation::of(&find("syn-ack-lost").expect("a scenario")).complaints(&ran);
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), ran.stderr);
+    for agent in agents {
+        agent.terminate();
+        assert_eq!(agent.finish(PATIENCE).status, Some(0));
+    }
 }
 
 #[test]

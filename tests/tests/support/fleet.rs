@@ -56,6 +56,16 @@ impl Fleet {
         agent
     }
 
+    /// Starts an agent that captures at a host behind `ssh`, and waits until it is connected.
+    pub(crate) fn agent_over_ssh(&self, name: &str, host: &str, ssh: &Path) -> Running {
+        let mut agent = command();
+        agent.env("CORRELATE_SSH", ssh);
+        agent.args(["agent", "--coordinator", &self.url(), "--name", name, "--host", host]);
+        let agent = Running::start(&mut agent);
+        agent.until_a_line_has("connected to the coordinator", PATIENCE).expect("the agent connects");
+        agent
+    }
+
     /// Starts `correlate run` between the agents and waits until every capture runs. Gives the session's name too.
     pub(crate) fn run(&self, hosts: &[String]) -> (Running, String) {
         let mut run = command();

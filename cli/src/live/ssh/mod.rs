@@ -9,6 +9,7 @@
 
 mod agent;
 mod beat;
+mod each;
 mod errors;
 mod filter;
 mod greeting;
@@ -20,6 +21,7 @@ mod stream;
 mod voice;
 
 pub(super) use agent::serve;
+pub(crate) use each::EachOverSsh;
 pub(super) use greeting::Tool;
 pub(super) use link::{Link, connect};
 pub(super) use opener::SshOpener;
