@@ -2,7 +2,7 @@
 
 use crate::peer::Peer;
 use crate::registry::Registry;
-use crate::service::{self, AgentService, operators::OperatorService};
+use crate::service::{self, AgentService, operators::OperatorService, reflection};
 use crate::trust::Trust;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -72,6 +72,9 @@ pub(crate) fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     // A coordinator inside of another program is as well as that program.
     let health = operators.is_some().then_some(health);
+    let with_trust = operators.as_ref().map(|_| trust.is_some());
+    let (described, described_alpha) =
+        (with_trust.and_then(reflection::v1), with_trust.and_then(reflection::v1alpha));
     let router = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
@@ -80,7 +83,9 @@ pub(crate) fn serve(
         .add_service(service::agents(registry))
         .add_optional_service(operators.map(service::operators::server))
         .add_optional_service(trust.map(|trust| trust.service()))
-        .add_optional_service(health);
+        .add_optional_service(health)
+        .add_optional_service(described)
+        .add_optional_service(described_alpha);
     let serve = async move {
         reporter.set_serving::<CoordinatorServer<AgentService>>().await;
         reporter.set_serving::<OperatorServer<OperatorService>>().await;

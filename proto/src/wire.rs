@@ -15,5 +15,9 @@
 
 include!("generated/correlate.v1.rs");
 
+/// What the `.proto` files describe, as an encoded `FileDescriptorSet`, for whoever asks a server by reflection.
+#[cfg(feature = "grpc")]
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/correlate.v1.bin");
+
 /// Version of the protocol that these messages make up.
 pub const PROTOCOL: u32 = 1;

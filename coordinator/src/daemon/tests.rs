@@ -79,6 +79,10 @@ async fn client(daemon: &Daemon, peer: Peer) -> OperatorClient<Channel> {
 async fn channel(daemon: &Daemon, peer: Peer) -> Channel {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     daemon.connector().accept_from(ours, peer).unwrap();
+    over(theirs).await
+}
+
+async fn over(theirs: tokio::io::DuplexStream) -> Channel {
     let mut slot = Some(hyper_util::rt::TokioIo::new(theirs));
     let connector = tower::service_fn(move |_| {
         core::future::ready(slot.take().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected)))
@@ -185,4 +189,68 @@ async fn whether_it_serves_is_told_in_the_usual_way() {
         let answer = health.check(HealthCheckRequest { service: service.into() }).await.unwrap();
         assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");
     }
+}
+
+/// What a peer is told by reflection: names of services, and the first file that describes one of them.
+async fn described(channel: Channel) -> Result<(Vec<String>, Vec<u8>), tonic::Status> {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    let asked = [
+        MessageRequest::ListServices(String::new()),
+        MessageRequest::FileContainingSymbol("correlate.v1.Operator".into()),
+    ];
+    let asked =
+        asked.map(|asked| ServerReflectionRequest { host: String::new(), message_request: Some(asked) });
+    let mut client = ServerReflectionClient::new(channel);
+    let mut answers = client.server_reflection_info(tokio_stream::iter(asked)).await?.into_inner();
+    let (mut names, mut file) = (Vec::new(), Vec::new());
+    while let Some(answer) = answers.message().await? {
+        match answer.message_response {
+            Some(MessageResponse::ListServicesResponse(list)) => {
+                names.extend(list.service.into_iter().map(|service| service.name));
+            }
+            Some(MessageResponse::FileDescriptorResponse(files)) => {
+                file = files.file_descriptor_proto.into_iter().next().unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    names.sort();
+    Ok((names, file))
+}
+
+#[tokio::test]
+async fn every_known_peer_is_told_what_is_served_whatever_its_role() {
+    let directory = tempfile::tempdir().unwrap();
+    let daemon = daemon(directory.path()).await;
+    let roles = [PeerRole::Viewer, PeerRole::Operator, PeerRole::Agent];
+    let known = roles.map(|role| Peer::Known { name: "x".into(), role });
+    for peer in known.into_iter().chain([Peer::Local]) {
+        let (names, file) = described(channel(&daemon, peer.clone()).await).await.unwrap();
+        let expected = [
+            "correlate.v1.Coordinator",
+            "correlate.v1.Operator",
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1.ServerReflection",
+        ];
+        assert_eq!(names, expected, "without an authority there is no Trust: {peer}");
+        // Names stand in a descriptor as they are.
+        let file = String::from_utf8_lossy(&file);
+        assert!(file.contains("StartSession") && file.contains("operator.proto"), "{file}");
+    }
+
+    let directory = tempfile::tempdir().unwrap();
+    crate::trust::Authority::init(directory.path(), &[]).unwrap();
+    let with_authority = self::daemon(directory.path()).await;
+    let (names, _) = described(channel(&with_authority, Peer::Local).await).await.unwrap();
+    assert!(names.contains(&"correlate.v1.Trust".to_owned()), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_coordinator_inside_of_another_program_describes_nothing() {
+    let embedded = crate::Embedded::start();
+    let channel = over(embedded.connector().connect().unwrap()).await;
+    assert_eq!(described(channel).await.unwrap_err().code(), Code::Unimplemented);
 }

@@ -3,6 +3,7 @@
 mod admit;
 mod control;
 pub(crate) mod operators;
+pub(crate) mod reflection;
 mod upload;
 
 use crate::peer::PeerRole;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint, Server};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 const LIFE: Duration = Duration::from_secs(900);
 
@@ -236,6 +237,10 @@ async fn a_stranger_may_join_and_nothing_else() {
     let answer = CoordinatorClient::new(stranger).control(tokio_stream::empty()).await.unwrap_err();
     assert_eq!(answer.code(), tonic::Code::Unauthenticated);
     assert!(answer.message().contains("run `correlate join`"), "{}", answer.message());
+    // What the coordinator serves to others is nothing to strangers either.
+    let mut reflection = ServerReflectionClient::new(bare(&office).await);
+    let answer = reflection.server_reflection_info(tokio_stream::empty()).await.unwrap_err();
+    assert_eq!(answer.code(), tonic::Code::Unauthenticated);
 }
 
 #[tokio::test]
