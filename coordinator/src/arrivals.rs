@@ -1,6 +1,7 @@
 //! What has arrived of each capture point: the meeting place of recorder, uploads and feed. Bounded: it holds
 //! positions, the batches themselves wait in the recording.
 
+use crate::recording::PointState;
 use core::cmp::Ordering;
 use correlate_proto::{CapturePointId, Local, Timestamp};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,10 @@ pub(crate) struct Arrived {
     pub(crate) heartbeat: Option<(u64, Watermark)>,
     /// Nothing follows.
     pub(crate) ended: bool,
+    /// Which of the point's captures delivers.
+    incarnation: u32,
+    /// The last batch of the captures before: as long as there is no later one, a heartbeat would reach over the gap.
+    restarted_after: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -52,11 +57,17 @@ impl Arrivals {
         Self(Arc::new((Mutex::new(state), Condvar::new())))
     }
 
-    /// So much of each point has arrived: the number of the newest batch, and whether the point has ended.
-    pub(crate) fn so_far(points: impl ExactSizeIterator<Item = (u64, bool)>) -> Self {
+    /// So much of each point has arrived.
+    pub(crate) fn so_far(points: &[PointState]) -> Self {
         let arrivals = Self::new(points.len());
-        for (arrived, (recorded_through, ended)) in arrivals.lock().points.iter_mut().zip(points) {
-            *arrived = Arrived { recorded_through, heartbeat: None, ended };
+        for (arrived, point) in arrivals.lock().points.iter_mut().zip(points) {
+            *arrived = Arrived {
+                recorded_through: point.through,
+                heartbeat: None,
+                ended: point.ended.is_some(),
+                incarnation: point.incarnation,
+                restarted_after: point.restarted_after,
+            };
         }
         arrivals
     }
@@ -65,7 +76,7 @@ impl Arrivals {
     pub(crate) fn complete(recorded_through: &[u64]) -> Self {
         let arrivals = Self::new(recorded_through.len());
         for (arrived, through) in arrivals.lock().points.iter_mut().zip(recorded_through) {
-            *arrived = Arrived { recorded_through: *through, heartbeat: None, ended: true };
+            *arrived = Arrived { recorded_through: *through, ended: true, ..Arrived::default() };
         }
         arrivals
     }
@@ -74,8 +85,38 @@ impl Arrivals {
         self.change(point, |arrived| arrived.recorded_through = arrived.recorded_through.max(through));
     }
 
-    pub(crate) fn heartbeat(&self, point: CapturePointId, sequence: u64, watermark: Watermark) {
-        self.change(point, |arrived| arrived.heartbeat = Some((sequence, watermark)));
+    /// A heartbeat of one of the point's captures. It counts if that is the present one.
+    pub(crate) fn heartbeat(
+        &self,
+        point: CapturePointId,
+        incarnation: u32,
+        sequence: u64,
+        watermark: Watermark,
+    ) {
+        self.change(point, |arrived| {
+            let reaches_over = arrived.restarted_after.is_some_and(|after| sequence <= after);
+            if arrived.incarnation == incarnation && !reaches_over {
+                arrived.heartbeat = Some((sequence, watermark));
+            }
+        });
+    }
+
+    /// The point's capture is lost behind batch `through`, and the one of that incarnation comes next. Gives up to when
+    /// it was said to have run.
+    pub(crate) fn interrupt(
+        &self,
+        point: CapturePointId,
+        incarnation: u32,
+        through: u64,
+    ) -> Option<Watermark> {
+        let mut said = None;
+        self.change(point, |arrived| {
+            (arrived.incarnation, arrived.restarted_after) = (incarnation, Some(through));
+            // What it says of batches that never come holds no more.
+            arrived.heartbeat = arrived.heartbeat.filter(|(sequence, _)| *sequence <= through);
+            said = arrived.heartbeat.map(|(_, watermark)| watermark);
+        });
+        said
     }
 
     pub(crate) fn ended(&self, point: CapturePointId) {

@@ -19,6 +19,9 @@ pub(crate) trait Consumer {
     fn waiting_for(&self) -> Option<CapturePointId>;
     /// What stands beside the point's next records.
     fn push_sidecar(&mut self, point: CapturePointId, sidecar: Sidecar);
+    /// The point's capture did not run from the one instant to the other, where the batch begins whose sidecar came
+    /// last.
+    fn interrupted(&mut self, point: CapturePointId, from: Watermark, began: Watermark);
     /// The point's next records; an empty vector is left.
     fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>);
     /// The point has delivered everything up to here.
@@ -70,6 +73,12 @@ impl Consumer for Feed {
 
     fn push_sidecar(&mut self, point: CapturePointId, sidecar: Sidecar) {
         Self::push_sidecar(self, point, sidecar);
+    }
+
+    fn interrupted(&mut self, point: CapturePointId, from: Watermark, began: Watermark) {
+        if let (Some(stopped), Some(ran)) = (from.stamp, began.stamp) {
+            Self::interrupted(self, point, (stopped, from.raw_ns), (ran, began.raw_ns));
+        }
     }
 
     fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>) {
@@ -240,7 +249,12 @@ fn read_batch(
     })?;
     let watermark =
         Watermark { stamp: contents.sidecar.watermark, raw_ns: contents.sidecar.watermark_raw_ns };
+    let first_raw_ns = contents.sidecar.clock_samples.first().map(|sample| sample.raw_ns);
     consumer.push_sidecar(point, contents.sidecar);
+    if let Some(restart) = recording.restart_before(point, sealed.sequence)? {
+        let began = Watermark { stamp: Some(restart.began), raw_ns: first_raw_ns };
+        consumer.interrupted(point, restart.left.until, began);
+    }
     if !contents.records.is_empty() {
         consumer.push_batch(point, &mut contents.records);
     }

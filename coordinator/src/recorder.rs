@@ -1,8 +1,12 @@
 //! The thread that writes a session's recording, in commits that are shared by all who wait.
 
+mod restart;
+
 use crate::arrivals::Arrivals;
 use crate::metrics::METRICS;
-use crate::recording::{Entry, Omitted, PointState, RecordedPoint, Recording, RecordingError};
+use crate::recording::{
+    Entry, LeftOff, Omitted, PointState, RecordedPoint, Recording, RecordingError, Restart,
+};
 use correlate_proto::report::Report;
 use correlate_proto::{CapturePointId, ClockSample, HostCounters, Local, PointStats, Timestamp, wire};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,6 +25,16 @@ pub(crate) struct Recorded {
     pub(crate) ended: bool,
     /// Packets in the batches.
     pub(crate) records: u64,
+    /// Which of the point's captures uploads.
+    pub(crate) incarnation: u32,
+}
+
+/// One of the captures that a point has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) point: CapturePointId,
+    /// Which: what comes of an older one than the present is not taken.
+    pub(crate) incarnation: u32,
 }
 
 /// What the recorder has to tell.
@@ -30,6 +44,10 @@ pub(crate) enum Notice {
     Ended(CapturePointId, Ending),
     /// The limit is reached.
     Full,
+    /// A point's capture is given up for lost. Where it left off, and which comes next; or why none can.
+    Interrupted(CapturePointId, Result<(LeftOff, u32), String>),
+    /// What a point's new capture gives cannot be told together with what it gave before.
+    Unlike(CapturePointId),
     /// Nothing can be recorded any more.
     Failed(RecordingError),
 }
@@ -44,10 +62,10 @@ pub(crate) struct Ending {
 /// What the recorder is asked.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Batch(CapturePointId, Box<Batch>),
-    Stats(CapturePointId, Box<PointStats>),
+    Batch(Source, Box<Batch>),
+    Stats(Source, Box<PointStats>),
     End {
-        point: CapturePointId,
+        source: Source,
         last_sequence: u64,
         ending: Ending,
         stats: Option<Box<PointStats>>,
@@ -57,6 +75,10 @@ pub(crate) enum Command {
         point: CapturePointId,
         why: String,
     },
+    /// The point's capture is lost: take nothing more of it.
+    Interrupt(CapturePointId),
+    /// The point's capture began anew.
+    Restart(CapturePointId, Restart),
     Points(Vec<RecordedPoint>),
     /// Captures were told to stop.
     Stopping,
@@ -133,15 +155,31 @@ struct Point {
     unread: std::collections::VecDeque<(u64, u64)>,
     /// Why the capture ended, as it is recorded.
     ended: Option<String>,
+    /// Counters of the captures before the present one.
+    stats_before: PointStats,
+    /// The last batch of those.
+    restarted_after: Option<u64>,
 }
 
 impl Point {
     fn new(known: PointState) -> (Self, watch::Receiver<Recorded>) {
-        let next = Recorded { through: known.through, ended: known.ended.is_some(), records: known.records };
+        let next = Recorded {
+            through: known.through,
+            ended: known.ended.is_some(),
+            records: known.records,
+            incarnation: known.incarnation,
+        };
         let (recorded, seen) = watch::channel(next);
-        let unread = std::collections::VecDeque::new();
-        let point =
-            Self { recorded, next, stats: known.stats, omitting: known.omitting, unread, ended: known.ended };
+        let point = Self {
+            recorded,
+            next,
+            stats: known.stats,
+            omitting: known.omitting,
+            unread: std::collections::VecDeque::new(),
+            ended: known.ended,
+            stats_before: known.stats_before,
+            restarted_after: known.restarted_after,
+        };
         (point, seen)
     }
 }
@@ -227,15 +265,16 @@ impl Recorder {
         notices: &mut Vec<Notice>,
     ) -> Result<(), RecordingError> {
         match command {
-            Command::Batch(point, batch) => self.take_batch(*point, batch, entries, notices),
-            Command::Stats(point, stats) => {
-                if let Some(state) = self.open_point(*point) {
-                    state.stats = (**stats).clone();
-                    entries.push(Entry::Stats(*point, stats));
+            Command::Batch(source, batch) => self.take_batch(*source, batch, entries, notices)?,
+            Command::Stats(source, stats) => {
+                if let Some(state) = self.present(*source) {
+                    state.stats = state.stats_before.and_then(stats);
+                    entries.push(Entry::Stats(source.point, Box::new(state.stats.clone())));
                 }
             }
-            Command::End { point, last_sequence, ending, stats } => {
-                let Some(state) = self.open_point(*point) else { return Ok(()) };
+            Command::End { source, last_sequence, ending, stats } => {
+                let point = &source.point;
+                let Some(state) = self.present(*source) else { return Ok(()) };
                 if state.next.through != *last_sequence {
                     // The upload sends its end behind its last batch; anything else is a confused agent.
                     return Ok(());
@@ -243,7 +282,8 @@ impl Recorder {
                 state.next.ended = true;
                 state.ended = Some(ending.reason.as_str_name().to_owned());
                 if let Some(stats) = stats {
-                    entries.push(Entry::Stats(*point, stats));
+                    let whole = state.stats_before.and_then(stats);
+                    entries.push(Entry::Stats(*point, Box::new(whole)));
                 }
                 entries.push(Entry::Ended(*point, ending.reason.as_str_name()));
                 notices.push(Notice::Ended(*point, ending.clone()));
@@ -254,7 +294,12 @@ impl Recorder {
                 state.ended = Some(why.clone());
                 state.stats.ended_early = Some(why.clone());
                 let last = state.stats.clone();
-                self.recording.write(&[Entry::Stats(*point, &last), Entry::Ended(*point, why)])?;
+                self.recording.write(&[Entry::Stats(*point, Box::new(last)), Entry::Ended(*point, why)])?;
+            }
+            Command::Interrupt(point) => self.interrupt(*point, entries, notices)?,
+            Command::Restart(point, restart) => {
+                let Some(state) = self.points.get(usize::from(point.0)) else { return Ok(()) };
+                self.recording.write_restart(*point, restart, &state.stats_before)?;
             }
             Command::Points(points) => self.write_points(points)?,
             Command::Stopping => self.recording.write_stopping()?,
@@ -279,20 +324,31 @@ impl Recorder {
         self.points.get_mut(usize::from(point.0)).filter(|point| !point.next.ended)
     }
 
+    /// The same, if its present capture is that one.
+    fn present(&mut self, source: Source) -> Option<&mut Point> {
+        self.open_point(source.point).filter(|point| point.next.incarnation == source.incarnation)
+    }
+
     fn take_batch<'a>(
         &mut self,
-        point: CapturePointId,
+        source: Source,
         batch: &'a Batch,
         entries: &mut Vec<Entry<'a>>,
         notices: &mut Vec<Notice>,
-    ) {
+    ) -> Result<(), RecordingError> {
+        let point = source.point;
         let (bytes, limit, retention) = (self.bytes, self.limit_bytes, self.retention);
-        let Some(state) = self.open_point(point) else { return };
+        let Some(state) = self.present(source) else { return Ok(()) };
         let sealed = &batch.sealed;
         // What is recorded already comes again after a broken stream; each batch is taken once.
         if sealed.sequence != state.next.through + 1 {
-            return;
+            return Ok(());
         }
+        if state.restarted_after == Some(state.next.through) && !self.is_alike(point, batch)? {
+            notices.push(Notice::Unlike(point));
+            return Ok(());
+        }
+        let Some(state) = self.present(source) else { return Ok(()) };
         state.next.through = sealed.sequence;
         let len = u64::try_from(sealed.body.len()).unwrap_or(u64::MAX);
         // Behind a gap nothing is kept: the feed reads a point's batches without one.
@@ -324,6 +380,7 @@ impl Recorder {
             self.full = true;
             notices.push(Notice::Full);
         }
+        Ok(())
     }
 
     /// Deletes what was read, where nobody asked to keep it.

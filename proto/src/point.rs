@@ -120,6 +120,56 @@ pub struct PointStats {
 /// talks to a few thousand others, and 80 KiB at the most.
 pub const MAX_ADDRESSES_SEEN: usize = 4096;
 
+impl PointStats {
+    /// These counters and those of a capture that began in place of this one, as one capture's.
+    #[must_use]
+    pub fn and_then(&self, later: &Self) -> Self {
+        let mut skipped = self.skipped.clone();
+        for (reason, count) in &later.skipped {
+            let sum = skipped.entry(reason.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        let mut addresses_seen = [&self.addresses_seen[..], &later.addresses_seen].concat();
+        addresses_seen.sort_unstable();
+        addresses_seen.dedup();
+        addresses_seen.truncate(MAX_ADDRESSES_SEEN);
+        let mut drop_windows = [&self.drop_windows[..], &later.drop_windows].concat();
+        if drop_windows.len() > MAX_WINDOWS
+            && let Some(last) = drop_windows.last().copied()
+        {
+            drop_windows.truncate(MAX_WINDOWS);
+            if let Some(kept) = drop_windows.last_mut() {
+                kept.to = kept.to.max(last.to);
+            }
+        }
+        // By a clock that was set back meanwhile the later ones may seem to come first.
+        let last = self.coverage.last().map(|covered| covered.to);
+        let apart = later.coverage.iter().filter(|covered| Some(covered.from) >= last);
+        Self {
+            frames: self.frames.saturating_add(later.frames),
+            bytes: self.bytes.saturating_add(later.bytes),
+            dropped_by_kernel: self.dropped_by_kernel.saturating_add(later.dropped_by_kernel),
+            dropped_by_agent: self.dropped_by_agent.saturating_add(later.dropped_by_agent),
+            truncated: self.truncated.saturating_add(later.truncated),
+            skipped,
+            interface_frames: match (self.interface_frames, later.interface_frames) {
+                (Some(one), Some(other)) => Some(one.saturating_add(other)),
+                (one, other) => one.or(other),
+            },
+            first_at: self.first_at.or(later.first_at),
+            last_at: later.last_at.or(self.last_at),
+            coverage: self.coverage.iter().chain(apart).copied().collect(),
+            addresses_seen,
+            drop_windows,
+            ended_early: later.ended_early.clone(),
+        }
+    }
+}
+
+/// Intervals of drops that are told apart where captures are taken together; the last one is stretched over further
+/// ones.
+const MAX_WINDOWS: usize = 4096;
+
 /// One reading of a host's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockSample {

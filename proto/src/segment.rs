@@ -252,6 +252,16 @@ impl Record {
         self
     }
 
+    /// The same record of a capture whose packets are numbered from `before` plus 1.
+    #[must_use]
+    pub const fn numbered_after(mut self, before: u64) -> Self {
+        match &mut self {
+            Self::Segment(segment) => segment.packet = segment.packet.saturating_add(before),
+            Self::IcmpError(error) => error.packet = error.packet.saturating_add(before),
+        }
+        self
+    }
+
     /// Number of the packet in its capture.
     #[must_use]
     pub const fn packet(&self) -> u64 {

@@ -16,7 +16,7 @@ pub const MAX_AGE: Duration = Duration::from_millis(100);
 const TARGET_RECORDS: u32 = 8192;
 const _: () = assert!(TARGET_RECORDS as usize * 2 <= MAX_BATCH_RECORDS);
 
-/// Builds one batch after the other and numbers them from 1.
+/// Builds one batch after the other and numbers them from 1, or from where another left off.
 #[derive(Debug)]
 pub struct BatchBuilder {
     encoder: BatchEncoder,
@@ -30,7 +30,13 @@ impl BatchBuilder {
     /// A builder with nothing in it.
     #[must_use]
     pub fn new(compressor: Compressor) -> Self {
-        Self { encoder: BatchEncoder::new(), compressor, body: Vec::new(), sealed: 0, opened_at: None }
+        Self::after(0, compressor)
+    }
+
+    /// The same, whose first batch is numbered as the one after `sequence`.
+    #[must_use]
+    pub fn after(sequence: u64, compressor: Compressor) -> Self {
+        Self { encoder: BatchEncoder::new(), compressor, body: Vec::new(), sealed: sequence, opened_at: None }
     }
 
     /// Adds a packet. `now` is any clock that does not go back.
@@ -57,7 +63,7 @@ impl BatchBuilder {
         self.encoder.records()
     }
 
-    /// Number of the newest sealed batch; 0 if there is none.
+    /// Number of the newest sealed batch; if there is none, of the one before the first.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sealed

@@ -3,7 +3,7 @@
 use super::moment;
 use super::opener::{CaptureOpener, CaptureRequest};
 use super::options::Options;
-use super::thread::{self, Opened, Start, StopSignal};
+use super::thread::{self, After, Opened, Start, StopSignal};
 use super::uploader::{Backlog, Connection, Uploaded, Uploader};
 use crate::metrics::{METRICS, Refuser};
 use core::time::Duration;
@@ -14,8 +14,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use wire::agent_message::Message;
 
-/// Session and capture point.
-type Key = (String, u32);
+/// Session, capture point, and which of the captures there.
+type Key = (String, u32, u32);
 
 /// What happens to captures, told to the task that owns them.
 #[derive(Debug)]
@@ -141,10 +141,17 @@ impl Captures {
 
     fn start(&mut self, start: wire::StartCapture) -> Option<Message> {
         let id = start.capture.clone()?;
-        let key = (id.session.clone(), id.point);
+        let key = key(&id);
+        // What is wanted of the point is its newest capture.
+        let older =
+            self.running.keys().filter(|known| (&known.0, known.1) == (&key.0, key.1) && **known != key);
+        for old in older.cloned().collect::<Vec<_>>() {
+            self.forget(&old);
+        }
         if let Some(running) = self.running.get(&key) {
             return running.started.clone().map(Message::Started);
         }
+        let after = After { batch: start.after_batch, packet: start.after_packet };
         let request = match request(start) {
             Ok(request) => request,
             Err(reason) => {
@@ -156,7 +163,9 @@ impl Captures {
         let (backlog_sender, backlog) = watch::channel(Backlog::default());
         let stop = Arc::new(StopSignal::default());
         let thread = Start {
+            id: id.clone(),
             request,
+            after,
             opener: Arc::clone(&self.opener),
             queue,
             stop: Arc::clone(&stop),
@@ -175,8 +184,8 @@ impl Captures {
                 remedy: "raise the limit of tasks for this agent".to_owned(),
             }));
         }
-        let uploader =
-            Uploader::new(id, self.options.name.clone(), items, self.options.spool_bytes, backlog_sender);
+        let (name, spool_bytes) = (self.options.name.clone(), self.options.spool_bytes);
+        let uploader = Uploader::new(id, name, items, spool_bytes, backlog_sender, after.batch);
         let (events, finished_key, connection) = (self.events.clone(), key.clone(), self.connection.clone());
         let task = tokio::spawn(async move {
             let how = uploader.run(connection).await;
@@ -187,7 +196,7 @@ impl Captures {
     }
 
     fn stop(&mut self, stop: &wire::StopCapture) {
-        let Some(key) = stop.capture.as_ref().map(|id| (id.session.clone(), id.point)) else { return };
+        let Some(key) = stop.capture.as_ref().map(key) else { return };
         if stop.discard {
             self.forget(&key);
         } else if let Some(running) = self.running.get(&key) {
@@ -204,8 +213,12 @@ impl Captures {
     }
 }
 
+fn key(id: &wire::CaptureId) -> Key {
+    (id.session.clone(), id.point, id.incarnation)
+}
+
 fn capture_id(key: &Key) -> wire::CaptureId {
-    wire::CaptureId { session: key.0.clone(), point: key.1 }
+    wire::CaptureId { session: key.0.clone(), point: key.1, incarnation: key.2 }
 }
 
 /// The command in the agent's words.

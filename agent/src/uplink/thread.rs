@@ -56,8 +56,17 @@ impl StopSignal {
     }
 }
 
+/// How far the numbers of batches and packets were used up by a capture that was lost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct After {
+    pub(super) batch: u64,
+    pub(super) packet: u64,
+}
+
 /// What a capture's thread is started with.
 pub(super) struct Start {
+    pub(super) id: wire::CaptureId,
+    pub(super) after: After,
     pub(super) request: CaptureRequest,
     pub(super) opener: Arc<dyn CaptureOpener>,
     pub(super) queue: mpsc::Sender<Item>,
@@ -76,7 +85,7 @@ pub(super) fn capture(start: Start, opened: impl FnOnce(Opened)) {
     let first =
         open.probe.as_mut().and_then(|probe| sampling.look(&mut **probe, Duration::ZERO, true, &mut pending));
     opened(Opened::Started(wire::CaptureStarted {
-        capture: Some(capture_id(&start.request)),
+        capture: Some(start.id.clone()),
         kind: capture_kind_to_wire(open.kind).into(),
         interfaces: open.interfaces.iter().map(interface_to_wire).collect(),
         link_type: open.reader.link_type_name(),
@@ -85,11 +94,6 @@ pub(super) fn capture(start: Start, opened: impl FnOnce(Opened)) {
     let mut capture = Capture::new(start, open);
     (capture.sampling, capture.pending, capture.horizon) = (sampling, pending, Horizon::new(first));
     capture.run();
-}
-
-/// Name of a capture on the wire.
-pub(super) fn capture_id(request: &CaptureRequest) -> wire::CaptureId {
-    wire::CaptureId { session: request.session.clone(), point: request.point.0.into() }
 }
 
 /// The uploader is gone: nobody takes what is captured.
@@ -105,6 +109,8 @@ struct Capture {
     count: Option<u64>,
     duration: Option<Duration>,
     builder: BatchBuilder,
+    /// Number of the last packet before this capture's first.
+    after_packet: u64,
     pending: Pending,
     began: Instant,
     taken: u64,
@@ -129,7 +135,8 @@ impl Capture {
             waits: open.kind == CaptureKind::File,
             count: start.request.count,
             duration: start.request.duration,
-            builder: BatchBuilder::new(compressor),
+            builder: BatchBuilder::after(start.after.batch, compressor),
+            after_packet: start.after.packet,
             pending: Pending::default(),
             began: Instant::now(),
             taken: 0,
@@ -164,7 +171,7 @@ impl Capture {
         self.taken += u64::try_from(records.len()).unwrap_or(u64::MAX);
         for record in records.drain(..) {
             self.horizon.read(record.at());
-            self.builder.push(&record, now);
+            self.builder.push(&record.numbered_after(self.after_packet), now);
             if self.builder.is_full() {
                 self.seal(now)?;
             }
@@ -233,7 +240,7 @@ impl Capture {
             }
             for record in records.drain(..) {
                 self.taken += 1;
-                self.builder.push(&record, now);
+                self.builder.push(&record.numbered_after(self.after_packet), now);
                 if self.builder.is_full() {
                     self.seal(now)?;
                 }

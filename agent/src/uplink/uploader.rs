@@ -59,6 +59,7 @@ impl Uploader {
         queue: mpsc::Receiver<Item>,
         spool_bytes: usize,
         backlog: watch::Sender<Backlog>,
+        after_batch: u64,
     ) -> Self {
         Self {
             capture,
@@ -71,7 +72,7 @@ impl Uploader {
             stats: None,
             ended: None,
             ended_sent: false,
-            last_sequence: 0,
+            last_sequence: after_batch,
             share: SpoolShare::new(spool_bytes),
         }
     }

@@ -3,6 +3,7 @@
 use crate::output;
 use crate::render::{Style, counted, headline};
 use correlate_coordinator::{EndCause, SessionEvent, SessionProgress};
+use correlate_proto::Span;
 use correlate_proto::report::Finding;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -57,6 +58,7 @@ impl Status {
             SessionEvent::Finding(finding) => self.finding(finding),
             SessionEvent::AgentLost(point) => self.at(point.0, "the agent is gone; waiting for it"),
             SessionEvent::AgentBack(point) => self.at(point.0, "the agent is back"),
+            SessionEvent::PointResumed(point, gap) => self.resumed(point.0, *gap),
             SessionEvent::PointEnded(point, EndCause::Failed(reason)) => {
                 self.at(point.0, &format!("the capture failed: {reason}"));
             }
@@ -92,6 +94,14 @@ impl Status {
         if self.said.insert((code.to_owned(), location.to_owned())) {
             self.line(text);
         }
+    }
+
+    /// Says that a lost capture was begun anew.
+    pub(crate) fn resumed(&mut self, point: u16, gap: Span) {
+        self.at(
+            point,
+            &format!("captures again; nothing was captured there for {} ms", gap.as_ns() / 1_000_000),
+        );
     }
 
     /// Says a warning about a capture point.

@@ -3,7 +3,7 @@
 use crate::live::Status;
 use crate::render::counted;
 use correlate_coordinator::{PointProgress, SessionProgress};
-use correlate_proto::wire;
+use correlate_proto::{Span, wire};
 use wire::session_update::Update;
 
 /// Shows one update; the end of the session is not shown here.
@@ -17,6 +17,7 @@ pub(super) fn tell(status: &mut Status, update: &Update) {
         Update::PointFailed(failed) => {
             status.at(place(failed.point), &format!("the capture failed: {}", failed.reason));
         }
+        Update::PointResumed(resumed) => status.resumed(place(resumed.point), Span(resumed.gap_ns)),
         Update::RecordingFull(limit) => {
             status.line(&format!("warning: the recording is full at {limit} octets: the session ends"));
         }

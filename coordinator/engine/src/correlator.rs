@@ -7,6 +7,7 @@
 use crate::clock::Alignment;
 use crate::fate::{FateRecord, Horizon};
 use crate::feed::LATEST;
+use crate::point::Window;
 use crate::session::Session;
 use crate::steady::SteadyClock;
 use crate::{Config, report};
@@ -121,6 +122,11 @@ impl Correlator {
     /// Steady time of a count of the point's raw clock.
     pub(crate) fn steady_of_raw(&self, point: CapturePointId, raw_ns: i64) -> Option<i64> {
         Some(self.session.points[usize::from(point.0)].steady.as_ref()?.of_raw(raw_ns))
+    }
+
+    /// The capture of `point` did not run between two instants of the clock by which its times are.
+    pub(crate) fn interrupt(&mut self, point: CapturePointId, from: i64, to: i64) {
+        self.session.points[usize::from(point.0)].interrupt(Window { from, to: to.max(from) });
     }
 
     /// Takes in what was told beside records: the host's counters, packets that were dropped.

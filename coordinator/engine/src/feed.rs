@@ -120,6 +120,22 @@ impl Feed {
         queue.beside.push_back((at, sidecar));
     }
 
+    /// The capture of `point` did not run between `from` and the beginning of the batch whose sidecar was handed over
+    /// last; `from` is by the clock that stamps its records and, where it is read, by the raw clock. `began` is when it
+    /// ran again, by the former.
+    pub fn interrupted(
+        &mut self,
+        point: CapturePointId,
+        from: (Timestamp<Local>, Option<i64>),
+        began: (Timestamp<Local>, Option<i64>),
+    ) {
+        let steady = |(stamp, raw_ns): (Timestamp<Local>, Option<i64>)| {
+            raw_ns.and_then(|raw_ns| self.correlator.steady_of_raw(point, raw_ns)).unwrap_or(stamp.as_ns())
+        };
+        let (from, began) = (steady(from), steady(began));
+        self.correlator.interrupt(point, from, began);
+    }
+
     /// Hands over the next records of `point`, in capture order; leaves an empty vector of some capacity behind
     /// for the caller to fill again.
     pub fn push_batch(&mut self, point: CapturePointId, records: &mut Vec<Record>) {

@@ -20,6 +20,8 @@ pub(crate) struct Point {
     pub(crate) stats: PointStats,
     /// When the capture is proven to have begun, by its own clock.
     pub(crate) covers_from: Option<i64>,
+    /// When the capture did not run though it had begun and was not over.
+    pub(crate) gaps: Vec<Window>,
     /// Everything up to here has been delivered.
     pub(crate) watermark: Option<i64>,
     /// All there is has been delivered, of every point.
@@ -70,6 +72,7 @@ impl Point {
             label,
             stats: PointStats::default(),
             covers_from: None,
+            gaps: Vec::new(),
             watermark: None,
             ended: false,
             rough_offset: 0,
@@ -92,6 +95,9 @@ impl Point {
     pub(crate) fn covers(&self, window: Window) -> bool {
         if self.info.vouched {
             return true;
+        }
+        if self.gaps.iter().any(|gap| gap.from <= window.to && window.from <= gap.to) {
+            return false;
         }
         let within = |from: i64, to: i64| from <= window.from && window.to <= to;
         if self.ended && !self.stats.coverage.is_empty() {
@@ -168,6 +174,12 @@ impl Point {
         }
         let lost = sidecar.losses.iter().map(|loss| loss.count);
         self.dropped = lost.fold(self.dropped, u64::saturating_add);
+    }
+
+    /// The capture did not run during `gap`, nor were the host's counters read.
+    pub(crate) fn interrupt(&mut self, gap: Window) {
+        self.gaps.push(gap);
+        self.readings.interrupt((gap.from, gap.to));
     }
 
     /// Takes in the capture's counters as they now stand.
@@ -252,4 +264,38 @@ pub(crate) fn labels(points: &[CapturePoint]) -> Vec<String> {
             if count[slot] == 1 { name.to_owned() } else { format!("{name}-{}", count[slot]) }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_not_covered_and_what_was_read_around_it_says_nothing_of_it() {
+        let info = CapturePoint {
+            id: correlate_proto::CapturePointId(0),
+            role: Role::Server,
+            host: "db".to_owned(),
+            kind: CaptureKind::Live { all_interfaces: true },
+            interfaces: Vec::new(),
+            link_type: "EN10MB".to_owned(),
+            vouched: false,
+        };
+        let mut point = Point::new(info, 1, "server".to_owned());
+        (point.covers_from, point.watermark) = (Some(0), Some(100));
+        let read = |at_ns| correlate_proto::HostCounters { at_ns, deltas: [("x".to_owned(), 0)].into() };
+        for at_ns in [0, 40, 60, 100] {
+            point.take_sidecar(&Sidecar { host_counters: vec![read(at_ns)], ..Sidecar::default() });
+        }
+        let window = |from, to| Window { from, to };
+        assert!(point.covers(window(30, 70)) && point.has_counters(window(30, 70)));
+        point.interrupt(window(40, 60));
+        for (from, to, covered) in
+            [(0, 39, true), (61, 100, true), (0, 40, false), (50, 55, false), (60, 80, false)]
+        {
+            assert_eq!(point.covers(window(from, to)), covered, "{from} to {to}");
+            assert_eq!(point.has_counters(window(from, to)), covered, "{from} to {to}");
+        }
+        assert_eq!(point.moved(window(45, 50), "x"), None);
+    }
 }

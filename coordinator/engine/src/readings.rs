@@ -22,6 +22,8 @@ pub(crate) struct Readings {
     intervals: VecDeque<Reading>,
     /// When they were read last.
     read_at: Option<i64>,
+    /// When nobody read.
+    unread: Vec<Between>,
 }
 
 /// What moved between two instants.
@@ -60,6 +62,11 @@ impl Readings {
         }
     }
 
+    /// Nobody read between these instants: what moved then is not known.
+    pub(crate) fn interrupt(&mut self, unread: Between) {
+        self.unread.push(unread);
+    }
+
     /// How much the counter of that name moved in the readings that touch the time; `None` if that is not known:
     /// there is no such counter, or it was not read all the time and is not known to have moved in what was read.
     pub(crate) fn moved(&self, time: Between, name: &str) -> Option<u64> {
@@ -80,6 +87,9 @@ impl Readings {
 
     /// Whether counters were read over all of the time.
     pub(crate) fn cover(&self, (from, to): Between) -> bool {
+        if self.unread.iter().any(|&(begin, end)| begin <= to && from <= end) {
+            return false;
+        }
         let begun = self.intervals.front().map(|first| first.from);
         begun.is_some_and(|begun| begun <= from) && self.read_at.is_some_and(|read_at| to <= read_at)
     }

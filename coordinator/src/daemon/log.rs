@@ -53,6 +53,7 @@ impl Log {
             | Update::AgentLost(_)
             | Update::AgentBack(_)
             | Update::PointFailed(_)
+            | Update::PointResumed(_)
             | Update::RecordingFull(_)
             | Update::Counts(_)
             | Update::Ended(_) => {}

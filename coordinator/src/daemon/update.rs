@@ -14,6 +14,9 @@ pub(super) fn update(event: SessionEvent) -> Option<Update> {
         SessionEvent::Finding(finding) => Update::Finding(found(&finding)),
         SessionEvent::AgentLost(point) => Update::AgentLost(point.0.into()),
         SessionEvent::AgentBack(point) => Update::AgentBack(point.0.into()),
+        SessionEvent::PointResumed(point, gap) => {
+            Update::PointResumed(wire::PointResumed { point: point.0.into(), gap_ns: gap.as_ns() })
+        }
         SessionEvent::PointEnded(point, EndCause::Failed(reason)) => {
             Update::PointFailed(wire::PointFailed { point: point.0.into(), reason })
         }

@@ -31,6 +31,6 @@ impl Recording {
         stats: &PointStats,
     ) -> Result<(), RecordingError> {
         let how = wire::EndReason::SourceEnded.as_str_name();
-        self.write(&[Entry::Stats(point, stats), Entry::Ended(point, how)])
+        self.write(&[Entry::Stats(point, Box::new(stats.clone())), Entry::Ended(point, how)])
     }
 }

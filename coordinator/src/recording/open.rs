@@ -1,7 +1,7 @@
 //! Creating, opening and closing a recording.
 
 use super::error::RecordingError;
-use super::schema::{APPLICATION_ID, TABLES, VERSION};
+use super::schema::{APPLICATION_ID, RESTARTS, TABLES, VERSION};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl Recording {
         db.pragma_update(None, "synchronous", synchronous)?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
         db.pragma_update(None, "user_version", VERSION)?;
-        db.execute_batch(&format!("BEGIN; {TABLES} COMMIT;"))?;
+        db.execute_batch(&format!("BEGIN; {TABLES} {RESTARTS} COMMIT;"))?;
         let facts = [
             ("session", meta.session.as_str()),
             ("filter", &meta.filter),

@@ -2,6 +2,7 @@
 
 use super::error::RecordingError;
 use super::open::Recording;
+use super::schema::{RESTARTS, VERSION};
 use correlate_proto::convert::stats_from_wire;
 use correlate_proto::{CapturePointId, PointStats, wire};
 use prost::Message as _;
@@ -29,6 +30,12 @@ pub(crate) struct PointState {
     pub(crate) ended: Option<String>,
     /// Its own counters, without what was omitted.
     pub(crate) stats: PointStats,
+    /// Which of the point's captures is the newest: 0 the first.
+    pub(crate) incarnation: u32,
+    /// The counters of those before it.
+    pub(crate) stats_before: PointStats,
+    /// The last batch of those before it.
+    pub(crate) restarted_after: Option<u64>,
 }
 
 impl Recording {
@@ -109,7 +116,21 @@ impl Recording {
         };
         // Behind a gap nothing is kept, so what was omitted came after what was kept.
         let through = newest.saturating_add(omitted);
-        Ok(PointState { through, records, bytes, omitting: omitted > 0, ended, stats })
+        let restart = self.newest_restart(point)?;
+        let restarted_after = restart.as_ref().map(|(restart, _)| restart.left.batch);
+        let (incarnation, stats_before) =
+            restart.map(|(restart, stats)| (restart.incarnation, stats)).unwrap_or_default();
+        Ok(PointState {
+            through,
+            records,
+            bytes,
+            omitting: omitted > 0,
+            ended,
+            stats,
+            incarnation,
+            stats_before,
+            restarted_after,
+        })
     }
 
     fn write_fact(&self, key: &str, value: &str) -> Result<(), RecordingError> {
@@ -117,8 +138,11 @@ impl Recording {
         Ok(())
     }
 
-    /// Makes every commit safe against the loss of power again, as it was when the recording was made.
+    /// Makes every commit safe against the loss of power again, as it was when the recording was made. A recording of
+    /// an older version becomes one of the present.
     pub(crate) fn go_on(&self) -> Result<(), RecordingError> {
+        self.db.execute_batch(RESTARTS)?;
+        self.db.pragma_update(None, "user_version", VERSION)?;
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         self.db.pragma_update(None, "synchronous", "FULL")?;
         Ok(())

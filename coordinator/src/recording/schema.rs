@@ -2,8 +2,8 @@
 
 /// Version of the format, in `PRAGMA user_version`. Tables and columns are only ever added; what a version
 /// wrote, every later program reads.
-/// 2: the table `spec`, and the facts `stopping` and `failed`.
-pub const VERSION: u32 = 2;
+/// 2: the table `spec`, and the facts `stopping` and `failed`. 3: the table `restarts`.
+pub const VERSION: u32 = 3;
 
 /// "CORR" in `PRAGMA application_id`, by which `file(1)` and this program know the format.
 pub(super) const APPLICATION_ID: u32 = 0x434F_5252;
@@ -44,4 +44,15 @@ pub(super) const TABLES: &str = "
     CREATE TABLE findings (
         id TEXT PRIMARY KEY, code TEXT NOT NULL, severity TEXT NOT NULL, confidence TEXT NOT NULL,
         sentence TEXT NOT NULL, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Added by version 3.
+pub(super) const RESTARTS: &str = "
+    -- Captures that began in place of one that their agent had lost. `after_seq`: the last batch before.
+    -- `incarnation`: which of the point's captures begins. `lost_ns`, `lost_raw_ns`: up to when the one before is known
+    -- to have run, by the host's clock and its raw clock; `began_ns`: when this one began. `stats`:
+    -- correlate.v1.PointStats, the counters of all before.
+    CREATE TABLE IF NOT EXISTS restarts (
+        point INTEGER NOT NULL, after_seq INTEGER NOT NULL, incarnation INTEGER NOT NULL, lost_ns INTEGER NOT NULL,
+        lost_raw_ns INTEGER, began_ns INTEGER NOT NULL, stats BLOB NOT NULL, PRIMARY KEY (point, after_seq)) STRICT;
 ";

@@ -156,7 +156,7 @@ fn points_counters_and_samples_come_back() {
             clock_samples: &samples,
             host_counters: core::slice::from_ref(&counters),
         },
-        Entry::Stats(POINT, &stats),
+        Entry::Stats(POINT, Box::new(stats)),
         Entry::Omitted(POINT, omitted(100, 200)),
         Entry::Omitted(POINT, omitted(150, 300)),
     ];
@@ -198,12 +198,12 @@ fn a_newer_format_and_a_damaged_message_say_so() {
     recording
         .db
         .execute_batch(
-            "INSERT INTO capture_points VALUES (0, 'client', 'h', x'ffff', 0, 0, NULL); PRAGMA user_version = 3",
+            "INSERT INTO capture_points VALUES (0, 'client', 'h', x'ffff', 0, 0, NULL); PRAGMA user_version = 4",
         )
         .unwrap();
     assert!(matches!(recording.points(), Err(RecordingError::Damaged { .. })));
     recording.close().unwrap();
-    assert!(matches!(Recording::open(&path), Err(RecordingError::Newer { found: 3, known: VERSION, .. })));
+    assert!(matches!(Recording::open(&path), Err(RecordingError::Newer { found: 4, known: VERSION, .. })));
 }
 
 #[test]

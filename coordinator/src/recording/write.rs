@@ -22,7 +22,7 @@ pub(crate) enum Entry<'a> {
     /// A batch for which there is no room.
     Omitted(CapturePointId, Omitted),
     /// A point's counters as they now stand.
-    Stats(CapturePointId, &'a PointStats),
+    Stats(CapturePointId, Box<PointStats>),
     /// A point's capture is over.
     Ended(CapturePointId, &'a str),
 }

@@ -6,12 +6,12 @@ use crate::arrivals::Watermark;
 use crate::body::BatchOpener;
 use crate::metrics::{METRICS, Refused, refused};
 use crate::peer::Peer;
-use crate::recorder::{Batch, Command, Ending, Recorded};
+use crate::recorder::{Batch, Command, Ending, Recorded, Source};
 use crate::registry::Registry;
 use crate::session::{Message, UploadGrant};
+use correlate_proto::Timestamp;
 use correlate_proto::convert::stats_from_wire;
 use correlate_proto::wire::{self, upload_message::Message as FromAgent};
-use correlate_proto::{CapturePointId, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::{Code, Status, Streaming};
 
@@ -26,12 +26,12 @@ pub(super) async fn serve(
     outbound: Outbound,
 ) {
     let ended = match open(&registry, &peer, &mut inbound).await {
-        Ok((point, grant)) => {
+        Ok((source, grant)) => {
             let recorded = grant.recorded.clone();
-            let mut upload = Upload::new(point, grant);
+            let mut upload = Upload::new(source, grant);
             tokio::select! {
                 ended = upload.receive(&mut inbound) => ended,
-                () = acknowledge(recorded, &outbound) => Ok(()),
+                () = acknowledge(recorded, source, &outbound) => Ok(()),
             }
         }
         Err(status) => Err(status),
@@ -47,7 +47,7 @@ async fn open(
     registry: &Registry,
     peer: &Peer,
     inbound: &mut Streaming<wire::UploadMessage>,
-) -> Result<(CapturePointId, UploadGrant), Status> {
+) -> Result<(Source, UploadGrant), Status> {
     let first = inbound.message().await?.and_then(|message| message.message);
     let Some(FromAgent::Open(open)) = first else {
         return Err(Status::invalid_argument("an upload stream opens with an UploadOpen"));
@@ -57,19 +57,24 @@ async fn open(
     let unknown = || Status::not_found(format!("no session {} wants this capture", capture.session));
     let session = registry.session(&capture.session).ok_or_else(unknown)?;
     let (reply, granted) = oneshot::channel();
-    let message = Message::Upload { agent: open.agent, point, reply };
+    let source = Source { point, incarnation: capture.incarnation };
+    let message = Message::Upload { agent: open.agent, source, reply };
     session.send(message).await.map_err(|_| unknown())?;
     // A reply that never comes: another upload of this capture took its place, or the session is ending.
     let again = |_| Status::unavailable("not now; open another stream");
     let grant = granted.await.map_err(again)?.ok_or_else(unknown)?;
-    Ok((point, grant))
+    Ok((source, grant))
 }
 
 /// Acknowledges what is on disk until the agent is gone, or knows that everything is. The first answer tells
 /// where to go on.
-async fn acknowledge(mut recorded: watch::Receiver<Recorded>, outbound: &Outbound) {
+async fn acknowledge(mut recorded: watch::Receiver<Recorded>, source: Source, outbound: &Outbound) {
     loop {
-        let Recorded { through, ended, .. } = *recorded.borrow_and_update();
+        let Recorded { through, ended, incarnation, .. } = *recorded.borrow_and_update();
+        if incarnation != source.incarnation {
+            let _ = outbound.send(Err(Status::not_found("another capture took this one's place"))).await;
+            return;
+        }
         let ack = wire::UploadAck { recorded_through: through, ended };
         if outbound.send(Ok(ack)).await.is_err() || ended {
             return;
@@ -83,7 +88,7 @@ async fn acknowledge(mut recorded: watch::Receiver<Recorded>, outbound: &Outboun
 }
 
 struct Upload {
-    point: CapturePointId,
+    source: Source,
     grant: UploadGrant,
     opener: BatchOpener,
     /// Number of the batch that must come next; lower ones are known already.
@@ -91,21 +96,21 @@ struct Upload {
 }
 
 impl Upload {
-    fn new(point: CapturePointId, grant: UploadGrant) -> Self {
+    fn new(source: Source, grant: UploadGrant) -> Self {
         let next = grant.recorded.borrow().through + 1;
-        Self { point, grant, opener: BatchOpener::new(), next }
+        Self { source, grant, opener: BatchOpener::new(), next }
     }
 
     /// Takes in messages until the stream ends. A message that makes no sense ends the capture, not the session.
     async fn receive(&mut self, inbound: &mut Streaming<wire::UploadMessage>) -> Result<(), Status> {
         while let Some(message) = inbound.message().await? {
             if let Err(status) = self.take(message).await {
-                tracing::warn!(point = self.point.0, reason = status.message(), "upload refused");
+                tracing::warn!(point = self.source.point.0, reason = status.message(), "upload refused");
                 if matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition) {
                     refused(Refused::Data);
                 }
                 let why = format!("its agent sent what makes no sense: {}", status.message());
-                let _ = self.grant.session.send(Message::Broken { point: self.point, why }).await;
+                let _ = self.grant.session.send(Message::Broken { source: self.source, why }).await;
                 return Err(status);
             }
         }
@@ -120,7 +125,8 @@ impl Upload {
                     stamp: Some(Timestamp::from_ns(heartbeat.watermark_ns)),
                     raw_ns: heartbeat.watermark_raw_ns,
                 };
-                self.grant.arrivals.heartbeat(self.point, heartbeat.sequence, watermark);
+                let Source { point, incarnation } = self.source;
+                self.grant.arrivals.heartbeat(point, incarnation, heartbeat.sequence, watermark);
                 Ok(())
             }
             Some(FromAgent::Stats(stats)) => self.stats(&stats).await,
@@ -155,7 +161,7 @@ impl Upload {
             clock_samples: contents.sidecar.clock_samples,
             host_counters: contents.sidecar.host_counters,
         };
-        self.record(Command::Batch(self.point, Box::new(batch))).await
+        self.record(Command::Batch(self.source, Box::new(batch))).await
     }
 
     /// What an older stream of this capture still had in hand may be recorded meanwhile, and the agent told so.
@@ -166,8 +172,8 @@ impl Upload {
     async fn stats(&mut self, stats: &wire::PointStats) -> Result<(), Status> {
         let stats = stats_from_wire(stats).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let dropped = stats.dropped_by_kernel.saturating_add(stats.dropped_by_agent);
-        let _ = self.grant.session.send(Message::Dropped { point: self.point, dropped }).await;
-        self.record(Command::Stats(self.point, Box::new(stats))).await
+        let _ = self.grant.session.send(Message::Dropped { point: self.source.point, dropped }).await;
+        self.record(Command::Stats(self.source, Box::new(stats))).await
     }
 
     async fn ended(&mut self, ended: wire::CaptureEnded) -> Result<(), Status> {
@@ -185,8 +191,8 @@ impl Upload {
             .transpose()
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let ending = Ending { reason: ended.reason(), error: ended.error };
-        let (point, last_sequence) = (self.point, ended.last_sequence);
-        self.record(Command::End { point, last_sequence, ending, stats: stats.map(Box::new) }).await
+        let (source, last_sequence) = (self.source, ended.last_sequence);
+        self.record(Command::End { source, last_sequence, ending, stats: stats.map(Box::new) }).await
     }
 
     async fn record(&self, command: Command) -> Result<(), Status> {

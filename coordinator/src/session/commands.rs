@@ -8,10 +8,15 @@ use correlate_proto::{CapturePoint, CapturePointId, wire};
 
 /// Begin to capture at `point`, which must be one of the session's.
 pub(super) fn start(options: &SessionOptions, point: CapturePointId) -> wire::CoordinatorMessage {
+    command(Message::Start(start_capture(options, point)))
+}
+
+/// The same, for whoever wants it otherwise.
+pub(super) fn start_capture(options: &SessionOptions, point: CapturePointId) -> wire::StartCapture {
     let spec = &options.points[usize::from(point.0)];
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
-    command(Message::Start(wire::StartCapture {
-        capture: Some(capture_id(options, point)),
+    wire::StartCapture {
+        capture: Some(capture_id(options, point, 0)),
         filter: spec.filter.as_ref().unwrap_or(&options.filter).clone(),
         snaplen: options.snaplen,
         count: options.count.unwrap_or(0),
@@ -19,21 +24,19 @@ pub(super) fn start(options: &SessionOptions, point: CapturePointId) -> wire::Co
         interfaces: spec.interfaces.clone(),
         decapsulate: options.decapsulate,
         asked_by: options.asked_by.clone(),
-    }))
+        after_batch: 0,
+        after_packet: 0,
+    }
 }
 
-/// End the capture at `point`: in order, or at once.
+/// End the capture: in order, or at once.
 pub(super) fn stop(
     options: &SessionOptions,
-    point: CapturePointId,
+    capture: wire::CaptureId,
     discard: bool,
 ) -> wire::CoordinatorMessage {
     let linger_ms = u32::try_from(options.timeouts.linger.as_millis()).unwrap_or(u32::MAX);
-    command(Message::Stop(wire::StopCapture {
-        capture: Some(capture_id(options, point)),
-        linger_ms,
-        discard,
-    }))
+    command(Message::Stop(wire::StopCapture { capture: Some(capture), linger_ms, discard }))
 }
 
 /// The capture point that an agent's answer describes. `point` must be one of the session's.
@@ -57,10 +60,16 @@ pub(super) fn capture_point(
     Ok(capture_point)
 }
 
-fn capture_id(options: &SessionOptions, point: CapturePointId) -> wire::CaptureId {
-    wire::CaptureId { session: options.id.clone(), point: point.0.into() }
+/// Name of one of the captures of `point`.
+pub(super) fn capture_id(
+    options: &SessionOptions,
+    point: CapturePointId,
+    incarnation: u32,
+) -> wire::CaptureId {
+    wire::CaptureId { session: options.id.clone(), point: point.0.into(), incarnation }
 }
 
-fn command(message: Message) -> wire::CoordinatorMessage {
+/// A message of that command.
+pub(super) fn command(message: Message) -> wire::CoordinatorMessage {
     wire::CoordinatorMessage { message: Some(message) }
 }

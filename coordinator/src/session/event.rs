@@ -1,7 +1,7 @@
 //! What a session tells while it runs, and what comes out of it.
 
 use correlate_proto::report::{Finding, Report};
-use correlate_proto::{CapturePoint, CapturePointId};
+use correlate_proto::{CapturePoint, CapturePointId, Span};
 use std::path::PathBuf;
 
 /// Something that happened. Counts are not events: they are in [`SessionProgress`].
@@ -15,6 +15,8 @@ pub enum SessionEvent {
     AgentLost(CapturePointId),
     /// An agent is back.
     AgentBack(CapturePointId),
+    /// A capture that its agent had lost was begun anew; for so long nothing was captured there.
+    PointResumed(CapturePointId, Span),
     /// A capture is over, for this reason.
     PointEnded(CapturePointId, EndCause),
     /// The recording is full: the session ends.

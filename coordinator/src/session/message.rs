@@ -3,7 +3,7 @@
 use super::event::Failure;
 use super::feed_thread::Judged;
 use crate::arrivals::Arrivals;
-use crate::recorder::{Notice, Recorded, RecorderHandle};
+use crate::recorder::{Notice, Recorded, RecorderHandle, Source};
 use correlate_proto::{CapturePointId, Span, wire};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,9 +27,9 @@ pub(crate) enum Message {
     /// A capture could not begin.
     Refused { agent: String, failure: Failure },
     /// An upload begins. Without a grant it is not wanted; without a reply it may come again.
-    Upload { agent: String, point: CapturePointId, reply: oneshot::Sender<Option<UploadGrant>> },
+    Upload { agent: String, source: Source, reply: oneshot::Sender<Option<UploadGrant>> },
     /// An upload carried something that is no batch.
-    Broken { point: CapturePointId, why: String },
+    Broken { source: Source, why: String },
     /// A point's counters moved: packets dropped so far.
     Dropped { point: CapturePointId, dropped: u64 },
     /// The user has seen enough.

@@ -1,5 +1,6 @@
 //! A session: one coordinated capture run, from its options to its report.
 
+mod agents;
 mod commands;
 mod event;
 mod feed_thread;
@@ -7,6 +8,7 @@ mod handle;
 mod machine;
 mod message;
 mod options;
+mod restart;
 pub(crate) mod spec;
 mod start;
 mod task;

@@ -69,11 +69,16 @@ pub(crate) fn resume(
     let known = known.collect::<Result<Vec<_>, RecordingError>>()?;
     let ended: Vec<bool> = known.iter().map(|point| point.ended.is_some()).collect();
     let machine = Machine::resumed(&ended, recording.is_stopping()?);
+    let incarnations: Vec<u32> = known.iter().map(|point| point.incarnation).collect();
     let begin = Begin { recording, meta, machine, known };
     let (mut session, channels) = assemble(options, begin, make_consumer)?;
+    for (point, incarnation) in session.points.iter_mut().zip(incarnations) {
+        point.incarnation = incarnation;
+    }
     for (point, recorded) in session.points.iter_mut().zip(&points) {
         point.started = Some(recorded.point.clone());
         point.rough_offset = Some(recorded.rough_offset);
+        point.began = Some(recorded.began);
     }
     announce(&session, &points);
     if let Some(thread) = session.feed_thread.take() {
@@ -123,7 +128,7 @@ fn assemble(
     let reader = recording.second()?;
     let keep = options.save.is_some() || options.keep_packets;
     let retention = if keep { Retention::All } else { Retention::UntilRead };
-    let arrivals = Arrivals::so_far(known.iter().map(|point| (point.through, point.ended.is_some())));
+    let arrivals = Arrivals::so_far(&known);
     let (internal, inside) = mpsc::unbounded_channel();
     let notices = internal.clone();
     let notify = Box::new(move |notice| drop(notices.send(Internal::Notice(notice))));

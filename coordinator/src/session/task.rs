@@ -1,17 +1,18 @@
 //! The one task that owns a session: everything that happens to it comes through its mailbox.
 
-use super::commands;
 use super::event::{EndCause, Failure, Outcome, PointProgress, SessionEvent, SessionProgress};
 use super::feed_thread::{self, FeedThread, Judged};
-use super::machine::{Action, Input, Machine, Phase};
+use super::machine::{Action, Input, Machine, Phase, STARTED_ANEW};
 use super::message::{AgentConnected, Internal, Mailbox, Message, UploadGrant};
 use super::options::SessionOptions;
+use super::restart::{self, Restarting};
 use crate::arrivals::Arrivals;
-use crate::recorder::{Command, Notice, Recorded, RecorderHandle};
+use crate::recorder::{Command, Notice, Recorded, RecorderHandle, Source};
 use crate::recording::RecordedPoint;
 use core::time::Duration;
 use correlate_engine::Progress;
 use correlate_proto::{CapturePoint, CapturePointId, Local, Span, Timestamp, wire};
+use std::collections::VecDeque;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -20,14 +21,18 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Default)]
 pub(super) struct Point {
-    agent: Option<AgentConnected>,
+    pub(super) agent: Option<AgentConnected>,
     pub(super) rough_offset: Option<Span>,
     pub(super) started: Option<CapturePoint>,
     /// When its capture began, by its own clock.
-    began: Option<Timestamp<Local>>,
+    pub(super) began: Option<Timestamp<Local>>,
     dropped: u64,
     /// An upload that came before the capture was known to run; a later one takes its place.
-    waiting_upload: Option<oneshot::Sender<Option<UploadGrant>>>,
+    pub(super) waiting_upload: Option<oneshot::Sender<Option<UploadGrant>>>,
+    /// Which of its captures is wanted: 0 the first.
+    pub(super) incarnation: u32,
+    /// Whether that one has begun.
+    pub(super) restart: Restarting,
 }
 
 pub(super) struct Session {
@@ -57,25 +62,23 @@ impl Session {
     ) {
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let result = loop {
-            let inputs = tokio::select! {
+            let inputs: Vec<Input> = tokio::select! {
                 // What is recorded comes before what agents say: an agent that comes back without a capture that
                 // has ended well is no agent that lost one.
                 biased;
                 Some(told) = inside.recv() => match told {
                     Internal::Judged(judged) => break self.judged(judged).await,
-                    Internal::Notice(notice) => Some(self.notice(notice)),
+                    Internal::Notice(notice) => self.notice(notice).into_iter().collect(),
                 },
-                Some(message) = outside.recv() => self.message(message),
-                () = until(self.deadline) => self.timed_out(),
+                Some(message) = outside.recv() => self.message(message).await,
+                () = until(self.deadline) => self.timed_out().into_iter().collect(),
                 _ = ticks.tick() => {
                     self.publish_progress();
-                    None
+                    Vec::new()
                 }
-                _ = &mut abandoned => Some(Input::RecordingFailed(abandonment())),
+                _ = &mut abandoned => vec![Input::RecordingFailed(abandonment())],
             };
-            if let Some(input) = inputs
-                && let Err(failure) = self.step(input).await
-            {
+            if let Err(failure) = self.take_steps(inputs).await {
                 break Err(failure);
             }
         };
@@ -88,8 +91,16 @@ impl Session {
         let _ = outcome.send(result);
     }
 
-    /// Moves the machine, and does what it says.
-    async fn step(&mut self, input: Input) -> Result<(), Failure> {
+    /// Moves the machine, does what it says, and moves it on by what came of that.
+    async fn take_steps(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
+        let mut inputs = VecDeque::from(inputs);
+        while let Some(input) = inputs.pop_front() {
+            inputs.extend(self.step(input).await?);
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, input: Input) -> Result<Vec<Input>, Failure> {
         let before = self.machine.phase();
         let mut actions = Vec::new();
         self.machine.handle(input, &mut actions);
@@ -105,16 +116,23 @@ impl Session {
                 self.tell(SessionEvent::Stopping);
             }
         }
+        let mut followed = Vec::new();
         for action in actions {
-            self.act(action).await?;
+            followed.extend(self.act(action).await?);
         }
-        Ok(())
+        Ok(followed)
     }
 
-    async fn act(&mut self, action: Action) -> Result<(), Failure> {
+    /// Does what the machine says. Gives what came of it.
+    async fn act(&mut self, action: Action) -> Result<Option<Input>, Failure> {
         match action {
             Action::Feed => self.begin_feed().await?,
+            Action::Stop(point) if self.is_restarting(point) => {
+                // There is nothing to stop, and nothing to wait for.
+                return Ok(Some(Input::Broken(point, STARTED_ANEW.to_owned())));
+            }
             Action::Stop(point) => self.command_stop(point, false),
+            Action::Restart(point) => self.give_up_capture(point).await,
             Action::Discard(point) => self.command_stop(point, true),
             Action::Close(point, why) => {
                 self.recorder.send(Command::Close { point, why: why.clone() }).await;
@@ -124,125 +142,53 @@ impl Session {
             Action::Judge => {}
             Action::Fail(failure) => return Err(failure),
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn message(&mut self, message: Message) -> Option<Input> {
-        match message {
-            Message::Connected(agent) => self.connected(&agent),
+    async fn message(&mut self, message: Message) -> Vec<Input> {
+        let input = match message {
+            Message::Connected(agent) => return self.connected(&agent),
             Message::Gone { agent, connection } => {
                 self.gone(&agent, connection);
                 None
             }
-            Message::Started { agent, point, started } => self.started(&agent, point, started),
+            Message::Started { agent, point, started } => self.started(&agent, point, started).await,
             Message::Refused { agent, failure } => {
-                let point = failure.point.filter(|point| self.belongs(*point, &agent))?;
-                Some(Input::Refused(point, failure))
+                failure.point.filter(|point| self.belongs(*point, &agent)).map(|point| {
+                    if self.is_restarting(point) {
+                        Input::Broken(point, format!("{STARTED_ANEW}, and refused: {}", failure.reason))
+                    } else {
+                        Input::Refused(point, failure)
+                    }
+                })
             }
-            Message::Upload { agent, point, reply } => {
-                self.upload(&agent, point, reply);
+            Message::Upload { agent, source, reply } => {
+                self.upload(&agent, source, reply);
                 None
             }
-            Message::Broken { point, why } => Some(Input::Broken(point, why)),
+            Message::Broken { source: Source { point, incarnation }, why } => {
+                let present = self
+                    .points
+                    .get(usize::from(point.0))
+                    .is_some_and(|known| known.incarnation == incarnation);
+                present.then_some(Input::Broken(point, why))
+            }
             Message::Dropped { point, dropped } => {
-                self.points.get_mut(usize::from(point.0))?.dropped = dropped;
+                if let Some(known) = self.points.get_mut(usize::from(point.0)) {
+                    known.dropped = dropped;
+                }
                 None
             }
             Message::Stop => Some(Input::StopAsked),
             Message::GiveUp => Some(Input::RecordingFailed(given_up())),
-        }
+        };
+        input.into_iter().collect()
     }
 
-    /// Tells a connected agent what it has to do here. An agent that was started anew has lost its captures.
-    fn connected(&mut self, agent: &AgentConnected) -> Option<Input> {
-        let mut broken = None;
-        for (id, place) in (0u16..).zip(0..self.points.len()) {
-            let point = CapturePointId(id);
-            if !self.belongs(point, &agent.agent) {
-                continue;
-            }
-            let known = &mut self.points[place];
-            let back = known.rough_offset.is_some();
-            known.agent = Some(agent.clone());
-            known.rough_offset.get_or_insert(agent.rough_offset);
-            if back {
-                self.tell(SessionEvent::AgentBack(point));
-            }
-            let runs = agent
-                .running
-                .iter()
-                .any(|capture| capture.session == self.options.id && capture.point == u32::from(id));
-            if self.machine.is_asked(point) {
-                self.command(point, commands::start(&self.options, point));
-            } else if self.machine.is_running(point) && !runs {
-                broken = Some(Input::Broken(point, "its agent was started anew".to_owned()));
-            } else if self.machine.phase() == Phase::Draining {
-                self.command_stop(point, false);
-            }
-        }
-        broken
-    }
-
-    fn gone(&mut self, agent: &str, connection: u64) {
-        for (id, place) in (0u16..).zip(0..self.points.len()) {
-            let known = &mut self.points[place].agent;
-            if known.as_ref().is_some_and(|known| known.agent == agent && known.connection == connection) {
-                *known = None;
-                if self.machine.is_running(CapturePointId(id)) {
-                    self.tell(SessionEvent::AgentLost(CapturePointId(id)));
-                }
-            }
-        }
-    }
-
-    fn started(
-        &mut self,
-        agent: &str,
-        point: CapturePointId,
-        started: wire::CaptureStarted,
-    ) -> Option<Input> {
-        if !self.belongs(point, agent) || !self.machine.is_asked(point) {
-            return None;
-        }
-        let began = Timestamp::from_ns(started.realtime_ns);
-        match commands::capture_point(&self.options, point, started) {
-            Ok(capture_point) => {
-                let waiting = {
-                    let known = &mut self.points[usize::from(point.0)];
-                    known.started = Some(capture_point);
-                    known.began = Some(began);
-                    known.waiting_upload.take()
-                };
-                if let Some(reply) = waiting {
-                    let _ = reply.send(self.grant(point));
-                }
-                Some(Input::Started(point))
-            }
-            Err(error) => {
-                let failure = Failure {
-                    point: Some(point),
-                    reason: format!("its agent says what makes no sense: {error}"),
-                    remedy: "let agent and coordinator be of the same version".to_owned(),
-                };
-                Some(Input::Refused(point, failure))
-            }
-        }
-    }
-
-    /// Lets an upload begin. One that comes before its capture is known to run waits for that: the two come on
-    /// streams of their own, in either order.
-    fn upload(&mut self, agent: &str, point: CapturePointId, reply: oneshot::Sender<Option<UploadGrant>>) {
-        if self.belongs(point, agent) && self.machine.is_asked(point) {
-            self.points[usize::from(point.0)].waiting_upload = Some(reply);
-            return;
-        }
-        let grant = self.belongs(point, agent).then(|| self.grant(point)).flatten();
-        // An upload that is gone meanwhile opens another.
-        let _ = reply.send(grant);
-    }
-
-    fn notice(&mut self, notice: Notice) -> Input {
-        match notice {
+    fn notice(&mut self, notice: Notice) -> Option<Input> {
+        Some(match notice {
+            Notice::Interrupted(point, next) => return self.interrupted(point, next),
+            Notice::Unlike(point) => Input::Broken(point, restart::UNLIKE.to_owned()),
             Notice::Ended(point, ending) => {
                 let cause = match ending.reason {
                     wire::EndReason::Stopped => EndCause::Stopped,
@@ -260,7 +206,7 @@ impl Session {
                 Input::RecordingFull
             }
             Notice::Failed(error) => Input::RecordingFailed(recording_failure(&error)),
-        }
+        })
     }
 
     /// The deadline passed. While the drain brings something, it goes on.
@@ -325,37 +271,12 @@ impl Session {
         }
     }
 
-    fn belongs(&self, point: CapturePointId, agent: &str) -> bool {
-        self.options.points.get(usize::from(point.0)).is_some_and(|spec| spec.agent == agent)
-    }
-
-    fn grant(&self, point: CapturePointId) -> Option<UploadGrant> {
-        Some(UploadGrant {
-            recorder: self.recorder.clone(),
-            recorded: self.recorder.recorded(point)?,
-            arrivals: self.arrivals.clone(),
-            session: self.mailbox.clone(),
-        })
-    }
-
-    fn command_stop(&self, point: CapturePointId, discard: bool) {
-        self.command(point, commands::stop(&self.options, point, discard));
-    }
-
-    /// Sends a command to a point's agent. Lost if there is none: it is given again when the agent comes back.
-    fn command(&self, point: CapturePointId, command: wire::CoordinatorMessage) {
-        let agent = self.points.get(usize::from(point.0)).and_then(|point| point.agent.as_ref());
-        if let Some(agent) = agent {
-            let _ = agent.commands.try_send(command);
-        }
-    }
-
-    fn tell(&self, event: SessionEvent) {
+    pub(super) fn tell(&self, event: SessionEvent) {
         // Whoever does not listen does not want to know.
         let _ = self.events.send(event);
     }
 
-    fn recorded(&self, place: usize) -> Recorded {
+    pub(super) fn recorded(&self, place: usize) -> Recorded {
         let point = CapturePointId(u16::try_from(place).unwrap_or(u16::MAX));
         self.recorder.recorded(point).map_or_else(Recorded::default, |recorded| *recorded.borrow())
     }

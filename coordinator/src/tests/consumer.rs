@@ -18,6 +18,8 @@ pub(super) struct Noted {
     /// Records as merged: point and packet number.
     pub(super) order: Vec<(u16, u64)>,
     pub(super) stats: Vec<PointStats>,
+    /// Point, until when it ran, since when it ran again.
+    pub(super) gaps: Vec<(u16, Timestamp<Local>, Timestamp<Local>)>,
     pub(super) clock_samples: Vec<(u16, ClockSample)>,
     pub(super) host_counters: Vec<(u16, HostCounters)>,
 }
@@ -110,6 +112,10 @@ impl Consumer for Merge {
     fn push_sidecar(&mut self, point: CapturePointId, sidecar: Sidecar) {
         self.noted.clock_samples.extend(sidecar.clock_samples.into_iter().map(|sample| (point.0, sample)));
         self.noted.host_counters.extend(sidecar.host_counters.into_iter().map(|read| (point.0, read)));
+    }
+
+    fn interrupted(&mut self, point: CapturePointId, from: Watermark, began: Watermark) {
+        self.noted.gaps.push((point.0, from.stamp.unwrap(), began.stamp.unwrap()));
     }
 
     fn advance(&mut self, point: CapturePointId, watermark: Watermark) {

@@ -18,7 +18,7 @@ use tonic::{Code, Status, Streaming};
 const SERVER: CapturePointId = CapturePointId(1);
 
 /// A client that says whatever a test wants.
-async fn client(coordinator: &Embedded) -> CoordinatorClient<Channel> {
+pub(super) async fn client(coordinator: &Embedded) -> CoordinatorClient<Channel> {
     let connector = coordinator.connector();
     let connect = move |_| core::future::ready(connector.connect().map(hyper_util::rt::TokioIo::new));
     let channel = Endpoint::from_static("http://test")
@@ -61,7 +61,7 @@ async fn upload(
     messages: Vec<Message>,
 ) -> (mpsc::Sender<wire::UploadMessage>, Streaming<wire::UploadAck>) {
     let (outbound, stream) = mpsc::channel(64);
-    let capture = Some(wire::CaptureId { session: "test".to_owned(), point: 1 });
+    let capture = Some(wire::CaptureId { session: "test".to_owned(), point: 1, incarnation: 0 });
     let open = Message::Open(wire::UploadOpen { capture, agent: agent.to_owned() });
     for message in core::iter::once(open).chain(messages) {
         outbound.send(wire::UploadMessage { message: Some(message) }).await.unwrap();
@@ -70,7 +70,7 @@ async fn upload(
 }
 
 /// Reads acknowledgements until one fits; the status if the stream is refused first.
-async fn ack_until(
+pub(super) async fn ack_until(
     acks: &mut Streaming<wire::UploadAck>,
     fits: impl Fn(&wire::UploadAck) -> bool,
 ) -> Result<(), Status> {

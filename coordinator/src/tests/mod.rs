@@ -5,4 +5,5 @@ mod consumer;
 mod hostile;
 mod limits;
 mod measure;
+mod restart;
 mod round_trip;

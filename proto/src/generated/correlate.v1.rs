@@ -227,7 +227,7 @@ impl CaptureKind {
 /// A batch as it is uploaded and recorded: numbered, and readable without any other batch.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SealedBatch {
-    /// Number of the batch in its capture, from 1, without gaps.
+    /// Number of the batch at its capture point, from 1, without gaps.
     #[prost(uint64, tag = "1")]
     pub sequence: u64,
     /// Packets in the body, ICMP errors included; may be 0.
@@ -653,6 +653,10 @@ pub struct CaptureId {
     /// Number of the capture point.
     #[prost(uint32, tag = "2")]
     pub point: u32,
+    /// Which of the captures that the point has had: 0 the first, one more each time that its agent had lost the one
+    /// before.
+    #[prost(uint32, tag = "3")]
+    pub incarnation: u32,
 }
 /// The agent introduces itself.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -724,6 +728,12 @@ pub struct StartCapture {
     /// none, as over its own unix socket.
     #[prost(string, tag = "8")]
     pub asked_by: ::prost::alloc::string::String,
+    /// Number the batches from the one after this: those up to it came from a capture that was lost. 0: from 1.
+    #[prost(uint64, tag = "9")]
+    pub after_batch: u64,
+    /// Number the packets from the one after this; 0: from 1.
+    #[prost(uint64, tag = "10")]
+    pub after_packet: u64,
 }
 /// The capture runs; packets from now on are seen.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1769,7 +1779,7 @@ pub struct WatchSessionRequest {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SessionUpdate {
     /// Exactly one.
-    #[prost(oneof = "session_update::Update", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "session_update::Update", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub update: ::core::option::Option<session_update::Update>,
 }
 /// Nested message and enum types in `SessionUpdate`.
@@ -1804,6 +1814,9 @@ pub mod session_update {
         /// The session is over; nothing follows.
         #[prost(message, tag = "9")]
         Ended(super::SessionEnded),
+        /// A capture that its agent had lost was begun anew.
+        #[prost(message, tag = "10")]
+        PointResumed(super::PointResumed),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1845,6 +1858,15 @@ pub struct PointFailed {
     /// Why.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PointResumed {
+    /// Number of the capture point.
+    #[prost(uint32, tag = "1")]
+    pub point: u32,
+    /// For so many nanoseconds nothing was captured there.
+    #[prost(sint64, tag = "2")]
+    pub gap_ns: i64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stopping {}

@@ -154,20 +154,60 @@ fn a_session_goes_on_where_its_coordinator_was_killed_and_started_again() {
 }
 
 #[test]
-fn a_session_goes_on_without_an_agent_that_was_killed_and_says_so() {
-    let Some(mut stage) = Stage::set("clean-one", "agent") else { return };
-    let (run, _) = stage.fleet.run(&stage.hosts);
+fn an_agent_that_was_killed_is_taken_back_and_the_time_between_is_a_gap() {
+    let Some(mut stage) = Stage::set("clean-many", "agent") else { return };
+    let (run, session) = stage.fleet.run(&stage.hosts);
     stage.lab.run_traffic().expect("traffic");
     stage.agents.pop().expect("an agent").kill();
     run.until_a_line_has("the agent is gone", PATIENCE).expect("the loss is told");
+    // One end alone sees these.
+    stage.lab.run_traffic().expect("traffic");
     let again = stage.start_agent(1);
     stage.agents.push(again);
-    run.until_a_line_has("its agent was started anew", PATIENCE).expect("the new agent lost its capture");
+    let line = run.until_a_line_has("captures again", PATIENCE).expect("the agent is taken back");
+    assert!(line.contains("nothing was captured there for "), "{line}");
+    stage.lab.run_traffic().expect("traffic");
+    run.interrupt();
+    let ran = run.finish(PATIENCE);
+    let report = Report::read(&ran).unwrap_or_else(|error| panic!("{error}"));
+    let accused: Vec<_> = report.findings().filter(|finding| finding.accuses()).collect();
+    assert_eq!(
+        accused.iter().map(|finding| finding.code()).collect::<Vec<_>>(),
+        ["capture-loss"],
+        "{}",
+        ran.text()
+    );
+    let sentence = accused[0].text("sentence");
+    assert!(
+        sentence.starts_with("Nothing was captured at server for ") && sentence.contains(" in 1 gap"),
+        "{sentence}"
+    );
+    let packets =
+        |place: &str| report.at(&format!("/capture_points/{place}/packets")).as_u64().expect("a count");
+    assert!(
+        packets("1") > packets("0") / 2 && packets("1") < packets("0"),
+        "{} {}",
+        packets("0"),
+        packets("1")
+    );
+    assert_eq!(replayed(&stage, &session).text(), ran.text());
+    stage.finish();
+}
+
+#[test]
+fn a_session_ends_without_an_agent_that_does_not_come_back_and_says_so() {
+    let Some(mut stage) = Stage::set("clean-one", "agent-gone") else { return };
+    let (run, session) = stage.fleet.run(&stage.hosts);
+    stage.lab.run_traffic().expect("traffic");
+    stage.agents.pop().expect("an agent").kill();
+    run.until_a_line_has("the agent is gone", PATIENCE).expect("the loss is told");
+    stage.lab.run_traffic().expect("traffic");
     run.interrupt();
     let ran = run.finish(PATIENCE);
     let report = Report::read(&ran).unwrap_or_else(|error| panic!("{error}"));
     let accused: Vec<_> = report.findings().filter(|finding| finding.accuses()).collect();
     assert!(accused.is_empty(), "{}", ran.text());
-    assert!(ran.text().contains("started anew"), "{}", ran.text());
+    assert!(ran.text().contains("its agent did not deliver the rest in time"), "{}", ran.text());
+    assert_eq!(replayed(&stage, &session).text(), ran.text());
     stage.finish();
 }

@@ -3,6 +3,7 @@
 use super::wording;
 use crate::point::Point;
 use crate::session::Session;
+use core::fmt::Write as _;
 use correlate_proto::report::{Code, Confidence, Details, Finding, Location, ReportTime, Severity};
 use correlate_proto::{CaptureKind, Local, Timestamp};
 
@@ -19,6 +20,9 @@ pub(crate) fn point_findings(session: &Session) -> Vec<Finding> {
 fn capture_loss(session: &Session, index: usize, point: &Point) -> Option<Finding> {
     let (counted, evidenced) = (point.counted_drops(), point.missed);
     let by_all = point.missed_by_all;
+    if !point.gaps.is_empty() {
+        return Some(interrupted(session, index, point));
+    }
     if counted + evidenced == 0 && by_all == 0 {
         return None;
     }
@@ -49,6 +53,35 @@ fn capture_loss(session: &Session, index: usize, point: &Point) -> Option<Findin
     found.first_at = point.stats.drop_windows.first().map(|window| reference(window.from));
     found.last_at = point.stats.drop_windows.last().map(|window| reference(window.to));
     Some(found)
+}
+
+/// A capture that its agent lost and began anew. What it lacks otherwise is told in the same breath: which of it fell
+/// into a gap cannot be said.
+fn interrupted(session: &Session, index: usize, point: &Point) -> Finding {
+    let (counted, evidenced) = (point.counted_drops(), point.missed);
+    let total_ns: i64 = point.gaps.iter().map(|gap| gap.to - gap.from).sum();
+    let mut sentence = format!(
+        "Nothing was captured at {} for {} in {}, as its agent was started anew: nothing is claimed about that time.",
+        point.label,
+        wording::span(total_ns),
+        wording::count(point.gaps.len() as u64, "gap", "gaps"),
+    );
+    if counted + evidenced > 0 {
+        let _ = write!(
+            sentence,
+            " {counted} packets were counted as dropped, {evidenced} are proven to have passed all the same."
+        );
+    }
+    let details = Details::CaptureLoss { counted, evidenced: evidenced + point.missed_by_all };
+    let count = point.gaps.len() as u64 + counted + evidenced;
+    let mut found =
+        finding(Code::CaptureLoss, Severity::Warning, Confidence::Proven, count, sentence, details);
+    let reference = |at: i64| Some(ReportTime(session.to_reference(index, at)));
+    found.first_at = point.gaps.first().and_then(|gap| reference(gap.from));
+    found.last_at = point.gaps.last().and_then(|gap| reference(gap.to));
+    "see why the agent ended: its service's log, or the kernel's if memory ran out; what counts of that time has to be captured again"
+        .clone_into(&mut found.next_step);
+    found
 }
 
 /// A point that saw nothing while others did, and that may not have been able to.
