@@ -1,5 +1,9 @@
 //! What the end-to-end tests, the scoreboard and the benchmarks of `correlate` share.
 
+#[cfg(target_os = "linux")]
+pub mod deployment;
+#[cfg(target_os = "linux")]
+pub mod faults;
 pub mod files;
 #[cfg(target_os = "linux")]
 pub mod frames;

@@ -22,7 +22,9 @@ mod suite {
     mod configuration;
     mod counters;
     mod delay;
+    mod deployment;
     mod expecting;
+    mod faults;
     mod fleet;
     mod hostile;
     mod invariance;

@@ -13,6 +13,7 @@ const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
+const UP: u32 = libc::IFF_UP.cast_unsigned();
 const VETH_INFO_PEER: u16 = 1;
 const NUD_PERMANENT: u16 = 0x80;
 
@@ -75,9 +76,18 @@ impl Route {
 
     /// Sets a link up.
     pub(crate) fn set_up(&self, link: &str) -> io::Result<()> {
-        let up = u32::try_from(libc::IFF_UP).map_err(io::Error::other)?;
         let mut request = request(libc::RTM_NEWLINK, 0);
-        request.put(&link_header(interface_index(link)?, up));
+        request.put(&link_header(interface_index(link)?, UP));
+        self.ask(request)
+    }
+
+    /// Sets a link down.
+    pub(crate) fn set_down(&self, link: &str) -> io::Result<()> {
+        let mut header = link_header(interface_index(link)?, 0);
+        // Which flags change.
+        header[12..16].copy_from_slice(&UP.to_ne_bytes());
+        let mut request = request(libc::RTM_NEWLINK, 0);
+        request.put(&header);
         self.ask(request)
     }
 
