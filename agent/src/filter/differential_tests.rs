@@ -259,7 +259,7 @@ impl Oracle {
         // SAFETY: the signature is that of pcap/bpf.h; the lengths are those of the buffers.
         unsafe {
             let run = self
-                .library
+                .pcap
                 .get::<extern "C" fn(*const Instruction, *const u8, u32, u32) -> u32>(b"bpf_filter\0");
             run.expect("symbol")(
                 program.as_ptr(),
