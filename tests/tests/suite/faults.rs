@@ -7,7 +7,7 @@ use correlate_tests::faults::{Figures, Setting, round};
 use correlate_tests::permits::Permit;
 
 /// Among them are kills of either agent, of the coordinator, and cut links.
-const SEEDS: core::ops::RangeInclusive<u64> = 1..=4;
+const SEEDS: [u64; 3] = [4, 8, 28];
 
 #[test]
 fn whatever_is_killed_or_cut_off_nothing_is_lost_and_nothing_invented() {

@@ -184,8 +184,9 @@ fn an_agent_that_was_killed_is_taken_back_and_the_time_between_is_a_gap() {
     );
     let packets =
         |place: &str| report.at(&format!("/capture_points/{place}/packets")).as_u64().expect("a count");
+    // The last third at least: what the agent had not delivered when it was killed is in the gap.
     assert!(
-        packets("1") > packets("0") / 2 && packets("1") < packets("0"),
+        packets("1") > packets("0") / 4 && packets("1") < packets("0"),
         "{} {}",
         packets("0"),
         packets("1")
