@@ -86,7 +86,7 @@ fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Show(args) => commands::show::run(args, cli.color),
         Command::Explain(args) => commands::explain::run(args, cli.color),
         #[cfg(target_os = "linux")]
-        Command::Doctor => commands::doctor::run(cli.color),
+        Command::Doctor(args) => commands::doctor::run(&args.host, cli.color),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man => commands::man::run(),
     }

@@ -137,9 +137,9 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// What a finding means, its evidence, its innocent alternatives, what to do next
     Explain(ExplainArgs),
-    /// What on this host would make a verdict weaker; status 1 if something that capturing needs is missing
+    /// What on a host would make a verdict weaker; status 1 if something that capturing needs is missing
     #[cfg(target_os = "linux")]
-    Doctor,
+    Doctor(DoctorArgs),
     /// Write the completions for a shell to standard output
     Completions(CompletionsArgs),
     /// Write the manual page to standard output
@@ -193,6 +193,23 @@ pub(crate) struct ExplainArgs {
     /// The code of a finding; without one all are listed
     #[arg(value_parser = shared::code)]
     pub(crate) code: Option<Code>,
+}
+
+/// Arguments of `doctor`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  correlate doctor                          this host
+  correlate doctor ssh://admin@db-7/eth0    what a capture there would meet: ssh, tcpdump, sudo, correlate
+  correlate doctor container:web            its network, as seen from this host
+
+A host that is out of reach is an error (status 2). Nothing is captured.")]
+pub(crate) struct DoctorArgs {
+    /// The host: local, netns:NAME, container:NAME, ssh://[USER@]HOST[:PORT], each with an interface as in `run`, or
+    /// the name of an ssh host
+    #[arg(value_name = "HOST", default_value = "local", value_parser = Host::parse)]
+    pub(crate) host: Host,
 }
 
 /// Arguments of `completions`.

@@ -17,5 +17,6 @@ pub(crate) use interrupts::Interrupts;
 pub(crate) use opener::LiveOpener;
 pub(crate) use session::Setup;
 pub(crate) use ssh::EachOverSsh;
+pub(crate) use ssh::diagnose;
 pub(crate) use status::Status;
 pub(crate) use work::{Task, Work};

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::time::SystemTime;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use wire::operator_client::OperatorClient;
 
 fn make(store: &Store, id: &str, failure: Option<&str>) {
@@ -194,8 +196,6 @@ async fn whether_it_serves_is_told_in_the_usual_way() {
 /// What a peer is told by reflection: names of services, and the first file that describes one of them.
 async fn described(channel: Channel) -> Result<(Vec<String>, Vec<u8>), tonic::Status> {
     use tonic_reflection::pb::v1::ServerReflectionRequest;
-    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
     use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
     let asked = [
         MessageRequest::ListServices(String::new()),
@@ -239,6 +239,21 @@ async fn every_known_peer_is_told_what_is_served_whatever_its_role() {
         // Names stand in a descriptor as they are.
         let file = String::from_utf8_lossy(&file);
         assert!(file.contains("StartSession") && file.contains("operator.proto"), "{file}");
+    }
+
+    // A question too long to be one is not answered.
+    let question = |len: usize| tonic_reflection::pb::v1::ServerReflectionRequest {
+        host: "x".repeat(len),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    for (len, answered) in [(16_000, true), (17_000, false)] {
+        let mut client = ServerReflectionClient::new(channel(&daemon, Peer::Local).await);
+        let asked = client.server_reflection_info(tokio_stream::iter([question(len)])).await.unwrap();
+        assert_eq!(
+            asked.into_inner().message().await.is_ok_and(|answer| answer.is_some()),
+            answered,
+            "{len}"
+        );
     }
 
     let directory = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use correlate_lab::{Lab, LabError, find};
 use correlate_tests::permits::Permit;
 use correlate_tests::process::{Ran, Running};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Without these nothing works; correlate and tcpdump are not among them.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -180,10 +180,8 @@ fn an_agent_at_one_end_and_ssh_at_the_other_are_a_session_of_a_coordinator() {
     }
 }
 
-#[test]
-fn a_host_that_is_not_reached_ends_with_status_2_and_says_why() {
-    let Some(lab) = lab("clean-one") else { return };
-    let folder = scratch::folder("ssh-errors");
+/// A folder of the tools alone, in `folder`.
+fn bare(folder: &Path) -> PathBuf {
     let bare = folder.join("bare");
     std::fs::create_dir(&bare).expect("is new");
     for tool in TOOLS {
@@ -193,6 +191,76 @@ fn a_host_that_is_not_reached_ends_with_status_2_and_says_why() {
             std::os::unix::fs::symlink(program, bare.join(tool)).expect("is new");
         }
     }
+    bare
+}
+
+/// What `doctor` says of `host`, reached by an sshd whose sessions have that PATH.
+fn doctor(lab: &Lab, name: &str, path: Option<&str>, hosts: &[&str]) -> Vec<Ran> {
+    let sshd = sshd(lab, Way::Beside, path, &scratch::folder(&format!("ssh-doctor-{name}")));
+    let ask = |host: &&str| {
+        let mut correlate = command();
+        Running::start(correlate.env("CORRELATE_SSH", &sshd.ssh).args(["doctor", host])).finish(PATIENCE)
+    };
+    hosts.iter().map(ask).collect()
+}
+
+fn says(ran: &Ran, status: i32, lines: &[(&str, &str)]) {
+    let text = ran.text();
+    assert_eq!(ran.status, Some(status), "{text}{}", ran.stderr);
+    for (begins, has) in lines {
+        let found = text.lines().any(|line| line.starts_with(begins) && line.contains(has));
+        assert!(found, "{begins} {has}: {text}");
+    }
+}
+
+#[test]
+fn doctor_says_what_a_capture_would_meet_over_ssh() {
+    let Some(lab) = lab("clean-one") else { return };
+    let with_interface = format!("ssh://{NAME}/server0");
+    let ran = doctor(&lab, "tcpdump", None, &[NAME, &with_interface, "ssh://far/none0", "ssh://127.0.0.1:1"]);
+    for found in &ran[..2] {
+        says(
+            found,
+            0,
+            &[
+                ("ok       ssh", "is reached"),
+                ("ok       system", "Linux"),
+                ("weak     correlate", "is not in the PATH"),
+                ("ok       tcpdump", "may capture itself"),
+                ("ok       sudo", "not needed: the user is root"),
+                ("ok       clock", "this host's"),
+                ("ok       interfaces", "server0"),
+            ],
+        );
+    }
+    says(&ran[2], 1, &[("missing  tcpdump", "no such interface"), ("", "tcpdump -D")]);
+    assert_eq!((ran[3].status, ran[3].text().as_str()), (Some(2), ""));
+    assert!(ran[3].stderr.contains("cannot reach ssh://127.0.0.1:1 over ssh"), "{}", ran[3].stderr);
+
+    let with = format!("{}:{USUAL_PATH}", path().parent().expect("a folder").display());
+    let ran = doctor(&lab, "correlate", Some(&with), &[NAME]);
+    let version = env!("CARGO_PKG_VERSION");
+    says(
+        &ran[0],
+        0,
+        &[
+            ("ok       correlate", &format!("{version}, may capture itself")),
+            ("as correlate says there:", ""),
+            ("ok       kernel", "Linux"),
+        ],
+    );
+
+    let bare = bare(&scratch::folder("ssh-doctor-tools"));
+    let ran = doctor(&lab, "bare", bare.to_str(), &[NAME]);
+    says(&ran[0], 1, &[("missing  tcpdump", "nothing captures there"), ("", "hint: install tcpdump there")]);
+    lab.stop().expect("stops");
+}
+
+#[test]
+fn a_host_that_is_not_reached_ends_with_status_2_and_says_why() {
+    let Some(lab) = lab("clean-one") else { return };
+    let folder = scratch::folder("ssh-errors");
+    let bare = bare(&folder);
     let sshd = sshd(&lab, Way::Beside, bare.to_str(), &folder);
     let client = format!("netns:{}", lab.client().namespace.path().display());
     let fails = |server: &str, says: &[&str]| {

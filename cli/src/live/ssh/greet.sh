@@ -35,10 +35,39 @@ capture() {
         fi
         exec sh -c "$script" sh "$interface" "$snaplen" "$filter" sudo -n
     fi
-    printf '%s\n' "$said" | while IFS= read -r line; do say tcpdump said "$line"; done
-    printf '%s\n' "${by_sudo-}" | while IFS= read -r line; do say sudo said "$line"; done
+    quote tcpdump "$said"
+    quote sudo "${by_sudo-}"
     say refused
     exit 1
+}
+
+# What a program said: its name, its words.
+quote() { printf '%s\n' "$2" | while IFS= read -r line; do say "$1" said "$line"; done; }
+
+# Says what a capture would meet here. Nothing is captured: it takes interface, snaplen and filter as a rehearsal does.
+look_around() {
+    say user "$(id -u)"
+    if command -v sudo >/dev/null; then
+        if by_sudo=$(sudo -n true </dev/null 2>&1); then say may sudo; else quote sudo "$by_sudo"; fi
+    fi
+    if command -v tcpdump >/dev/null; then
+        tcpdump --version </dev/null 2>&1 | { IFS= read -r line; say has tcpdump "${line#tcpdump }"; }
+        if said=$(rehearse); then
+            say may tcpdump itself
+        elif by_sudo=$(rehearse sudo -n); then
+            say may tcpdump by sudo
+        else
+            quote tcpdump "$said"
+        fi
+    fi
+    if agent=$(command -v correlate); then
+        "$agent" --version </dev/null 2>/dev/null | { IFS= read -r line; say has correlate "${line#correlate }"; }
+        if find_agent; then
+            if [ -n "$by" ]; then say may correlate by sudo; else say may correlate itself; fi
+            $by "$agent" doctor </dev/null 2>/dev/null | while IFS= read -r line; do say doctor "$line"; done
+        fi
+    fi
+    say done
 }
 
 say correlate-ssh 1
@@ -63,6 +92,12 @@ while IFS= read -r told; do
         set --
         while IFS= read -r line && [ -n "$line" ]; do set -- "$@" --exclude "$line"; done
         exec $by "$agent" agent --stdio --name "$name" "$@"
+        ;;
+    doctor)
+        IFS= read -r interface
+        snaplen=96
+        filter=tcp
+        look_around
         ;;
     capture)
         IFS= read -r interface

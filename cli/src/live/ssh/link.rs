@@ -43,8 +43,18 @@ struct Greeted {
     stdout: ChildStdout,
 }
 
-/// Connects to `host` and hears what it has.
+/// Connects to `host`, which has what captures.
 pub(in crate::live) fn connect(host: SshHost) -> Result<Link, CliError> {
+    let link = reach(host)?;
+    if link.greeting.tool == Tool::Nothing {
+        return Err(errors::no_tool(&link.host));
+    }
+    link.voice.speak_up();
+    Ok(link)
+}
+
+/// Connects to `host` and hears what it has.
+pub(super) fn reach(host: SshHost) -> Result<Link, CliError> {
     let (mut process, Pipes { stdin, stdout, stderr }) = Process::start(&host)?;
     let voice = Voice::listen(host.to_string(), stderr).map_err(errors::no_thread)?;
     let (done, greeted) = channel();
@@ -55,10 +65,6 @@ pub(in crate::live) fn connect(host: SshHost) -> Result<Link, CliError> {
     spawned.map_err(errors::no_thread)?;
     let failure = match greeted.recv_timeout(GREET_WITHIN) {
         Ok(Ok(Greeted { greeting, ahead, stdin, stdout })) => {
-            if greeting.tool == Tool::Nothing {
-                return Err(errors::no_tool(&host));
-            }
-            voice.speak_up();
             return Ok(Link { host, greeting, ahead, stdin, stdout, voice, process });
         }
         Ok(Err(error)) => error.to_string(),

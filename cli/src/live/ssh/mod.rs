@@ -9,6 +9,7 @@
 
 mod agent;
 mod beat;
+mod doctor;
 mod each;
 mod errors;
 mod filter;
@@ -21,6 +22,7 @@ mod stream;
 mod voice;
 
 pub(super) use agent::serve;
+pub(crate) use doctor::diagnose;
 pub(crate) use each::EachOverSsh;
 pub(super) use greeting::Tool;
 pub(super) use link::{Link, connect};
