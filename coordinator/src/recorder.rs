@@ -1,5 +1,6 @@
 //! The thread that writes a session's recording, in commits that are shared by all who wait.
 
+mod batch;
 mod restart;
 
 use crate::arrivals::Arrivals;
@@ -8,8 +9,10 @@ use crate::recording::{
     Entry, LeftOff, Omitted, PointState, RecordedPoint, Recording, RecordingError, Restart,
 };
 use correlate_proto::report::Report;
-use correlate_proto::{CapturePointId, ClockSample, HostCounters, Local, PointStats, Timestamp, wire};
+use correlate_proto::{CapturePointId, Local, PointStats, Timestamp, wire};
 use tokio::sync::{mpsc, oneshot, watch};
+
+pub(crate) use batch::Batch;
 
 /// Commands that share one commit at most. Bounds how long the first of them waits.
 const COMMANDS_PER_COMMIT: usize = 64;
@@ -89,14 +92,6 @@ pub(crate) enum Command {
         report: Option<Box<Report>>,
         done: oneshot::Sender<Result<(), RecordingError>>,
     },
-}
-
-/// A batch that was opened and found good.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) sealed: wire::SealedBatch,
-    pub(crate) clock_samples: Vec<ClockSample>,
-    pub(crate) host_counters: Vec<HostCounters>,
 }
 
 /// What of a recording stays.
@@ -350,7 +345,7 @@ impl Recorder {
         }
         let Some(state) = self.present(source) else { return Ok(()) };
         state.next.through = sealed.sequence;
-        let len = u64::try_from(sealed.body.len()).unwrap_or(u64::MAX);
+        let len = batch.cost();
         // Behind a gap nothing is kept: the feed reads a point's batches without one.
         state.omitting |= bytes.saturating_add(len) > limit.saturating_add(OVERSHOOT.min(limit));
         if state.omitting {

@@ -23,6 +23,8 @@ const DUPLEX_BYTES: usize = 1 << 20;
 const WINDOW_BYTES: u32 = 8 << 20;
 /// Between two pings on a quiet connection, and how long an answer may take.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Calls at once on one connection: a control stream, and an upload for each session that there can be.
+const MAX_STREAMS: u32 = 1_024;
 /// Connections that wait to be accepted.
 const BACKLOG: usize = 64;
 
@@ -78,6 +80,7 @@ pub(crate) fn serve(
     let router = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(MAX_STREAMS)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(service::agents(registry))

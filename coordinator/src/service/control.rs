@@ -1,6 +1,7 @@
 //! The control stream of one agent.
 
 use super::admit::admit_as;
+use super::limits::{self, CONTROL_PER_SECOND, Rate};
 use crate::metrics::{Refused, refused};
 use crate::peer::Peer;
 use crate::registry::Registry;
@@ -17,6 +18,8 @@ type Outbound = mpsc::Sender<Result<wire::CoordinatorMessage, Status>>;
 
 /// Commands that wait for one agent. A session sends two at most; an agent that takes none is as good as gone.
 const COMMANDS: usize = 1024;
+/// Octets of an agent's name.
+const MAX_NAME_BYTES: usize = 255;
 /// Labels of one agent; more are refused.
 const MAX_LABELS: usize = 64;
 
@@ -30,7 +33,8 @@ pub(super) async fn serve(
     let hello = match introduction(&mut inbound, &peer).await {
         Ok(hello) => hello,
         Err(status) => {
-            if status.code() == Code::InvalidArgument {
+            if matches!(status.code(), Code::InvalidArgument | Code::DeadlineExceeded) {
+                tracing::warn!(who = %peer, reason = status.message(), "agent cut off");
                 refused(Refused::Greeting);
             }
             // An agent that is gone needs no answer.
@@ -63,6 +67,10 @@ pub(super) async fn serve(
     registry.add_agent(connected).await;
     let ended = converse(&registry, &agent, &mut inbound, waiting, &outbound).await;
     if let Err(status) = ended {
+        if matches!(status.code(), Code::InvalidArgument | Code::ResourceExhausted | Code::OutOfRange) {
+            tracing::warn!(agent, reason = status.message(), "agent cut off");
+            refused(Refused::Data);
+        }
         let _ = outbound.send(Err(status)).await;
     }
     registry.remove_agent(&agent, connection).await;
@@ -74,7 +82,7 @@ async fn introduction(
     inbound: &mut Streaming<wire::AgentMessage>,
     peer: &Peer,
 ) -> Result<wire::Hello, Status> {
-    let first = inbound.message().await?.and_then(|message| message.message);
+    let first = limits::first(inbound.message()).await?.and_then(|message| message.message);
     let Some(FromAgent::Hello(hello)) = first else {
         return Err(Status::invalid_argument("a control stream opens with a Hello"));
     };
@@ -87,6 +95,12 @@ async fn introduction(
     }
     if hello.name.is_empty() {
         return Err(Status::invalid_argument("an agent needs a name"));
+    }
+    if hello.name.len() > MAX_NAME_BYTES {
+        return Err(Status::invalid_argument(format!("a name has at most {MAX_NAME_BYTES} octets")));
+    }
+    if hello.running.len() > COMMANDS {
+        return Err(Status::invalid_argument(format!("an agent has at most {COMMANDS} captures")));
     }
     if hello.labels.len() > MAX_LABELS {
         return Err(Status::invalid_argument(format!(
@@ -106,10 +120,14 @@ async fn converse(
     mut commands: mpsc::Receiver<wire::CoordinatorMessage>,
     outbound: &Outbound,
 ) -> Result<(), Status> {
+    let mut rate = Rate::new(CONTROL_PER_SECOND);
     loop {
         tokio::select! {
             message = inbound.message() => match message? {
-                Some(message) => relay(registry, agent, message).await?,
+                Some(message) => {
+                    rate.count("messages")?;
+                    relay(registry, agent, message).await?;
+                }
                 None => return Ok(()),
             },
             command = commands.recv() => {

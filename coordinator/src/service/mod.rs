@@ -2,6 +2,7 @@
 
 mod admit;
 mod control;
+mod limits;
 pub(crate) mod operators;
 pub(crate) mod reflection;
 mod upload;

@@ -2,6 +2,7 @@
 
 use super::admit::admit_as;
 use super::control::capture_of;
+use super::limits::{self, BESIDE_PER_SECOND, Rate};
 use crate::arrivals::Watermark;
 use crate::body::BatchOpener;
 use crate::metrics::{METRICS, Refused, refused};
@@ -48,7 +49,7 @@ async fn open(
     peer: &Peer,
     inbound: &mut Streaming<wire::UploadMessage>,
 ) -> Result<(Source, UploadGrant), Status> {
-    let first = inbound.message().await?.and_then(|message| message.message);
+    let first = limits::first(inbound.message()).await?.and_then(|message| message.message);
     let Some(FromAgent::Open(open)) = first else {
         return Err(Status::invalid_argument("an upload stream opens with an UploadOpen"));
     };
@@ -93,12 +94,13 @@ struct Upload {
     opener: BatchOpener,
     /// Number of the batch that must come next; lower ones are known already.
     next: u64,
+    beside: Rate,
 }
 
 impl Upload {
     fn new(source: Source, grant: UploadGrant) -> Self {
         let next = grant.recorded.borrow().through + 1;
-        Self { source, grant, opener: BatchOpener::new(), next }
+        Self { source, grant, opener: BatchOpener::new(), next, beside: Rate::new(BESIDE_PER_SECOND) }
     }
 
     /// Takes in messages until the stream ends. A message that makes no sense ends the capture, not the session.
@@ -106,7 +108,10 @@ impl Upload {
         while let Some(message) = inbound.message().await? {
             if let Err(status) = self.take(message).await {
                 tracing::warn!(point = self.source.point.0, reason = status.message(), "upload refused");
-                if matches!(status.code(), Code::InvalidArgument | Code::FailedPrecondition) {
+                if matches!(
+                    status.code(),
+                    Code::InvalidArgument | Code::FailedPrecondition | Code::ResourceExhausted
+                ) {
                     refused(Refused::Data);
                 }
                 let why = format!("its agent sent what makes no sense: {}", status.message());
@@ -121,6 +126,7 @@ impl Upload {
         match message.message {
             Some(FromAgent::Batch(batch)) => self.batch(batch).await,
             Some(FromAgent::Heartbeat(heartbeat)) => {
+                self.beside.count("heartbeats and counters")?;
                 let watermark = Watermark {
                     stamp: Some(Timestamp::from_ns(heartbeat.watermark_ns)),
                     raw_ns: heartbeat.watermark_raw_ns,
@@ -129,7 +135,10 @@ impl Upload {
                 self.grant.arrivals.heartbeat(point, incarnation, heartbeat.sequence, watermark);
                 Ok(())
             }
-            Some(FromAgent::Stats(stats)) => self.stats(&stats).await,
+            Some(FromAgent::Stats(stats)) => {
+                self.beside.count("heartbeats and counters")?;
+                self.stats(&stats).await
+            }
             Some(FromAgent::Ended(ended)) => self.ended(ended).await,
             Some(FromAgent::Open(_)) => Err(Status::invalid_argument("a second UploadOpen")),
             // A newer agent may say more than this coordinator understands.
@@ -154,6 +163,7 @@ impl Upload {
             .opener
             .open(&sealed)
             .map_err(|error| Status::invalid_argument(format!("batch {sequence}: {error}")))?;
+        limits::check_beside(&contents)?;
         self.next += 1;
         METRICS.missed(&contents.sidecar.losses);
         let batch = Batch {

@@ -28,10 +28,10 @@ pub(super) async fn client(coordinator: &Embedded) -> CoordinatorClient<Channel>
     CoordinatorClient::new(channel)
 }
 
-type Control = (mpsc::Sender<wire::AgentMessage>, Streaming<wire::CoordinatorMessage>);
+pub(super) type Control = (mpsc::Sender<wire::AgentMessage>, Streaming<wire::CoordinatorMessage>);
 
 /// Introduces `name`, waits for its start command and says that it started.
-async fn start_capture(client: &mut CoordinatorClient<Channel>, name: &str) -> Control {
+pub(super) async fn start_capture(client: &mut CoordinatorClient<Channel>, name: &str) -> Control {
     let (outbound, messages) = mpsc::channel(8);
     let say = |message| wire::AgentMessage { message: Some(message) };
     let hello = wire::Hello {
@@ -55,7 +55,7 @@ async fn start_capture(client: &mut CoordinatorClient<Channel>, name: &str) -> C
 }
 
 /// Opens an upload for the server's point in the name of `agent`, and sends these messages.
-async fn upload(
+pub(super) async fn upload(
     client: &mut CoordinatorClient<Channel>,
     agent: &str,
     messages: Vec<Message>,
