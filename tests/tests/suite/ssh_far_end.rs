@@ -67,6 +67,13 @@ impl FarEnd {
         Running::start(correlate.args(["run", "--client", "web", "--server", "ssh://db/eth0"]).args(args))
     }
 
+    /// What `doctor` says of it.
+    fn doctor(&self) -> Ran {
+        let mut correlate = command();
+        correlate.env("CORRELATE_SSH", &self.ssh).env("FAR_PATH", &self.path).env("NOTES", &self.notes);
+        Running::start(correlate.args(["doctor", "ssh://db/eth0"])).finish(PATIENCE)
+    }
+
     fn notes(&self) -> String {
         fs::read_to_string(&self.notes).unwrap_or_default()
     }
@@ -137,6 +144,28 @@ fn a_sudo_that_asks_for_a_password_is_quoted_with_what_needed_it() {
     assert_eq!(ran.status, Some(2), "{}", ran.stderr);
     for words in ["You don't have permission", "sudo: a password is required", "NOPASSWD"] {
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn doctor_tells_whether_sudo_helps_and_captures_nothing() {
+    let version = "case $1 in --version) echo 'tcpdump version 4.99.3'; exit 0;; esac";
+    let tcpdump = format!("{version}\n{DENIED}{TCPDUMP}");
+    let willing = "[ \"$1\" = -n ] || exit 9; shift; BY_SUDO=1; export BY_SUDO; exec \"$@\"";
+    let asking = "echo 'sudo: a password is required' >&2; exit 1";
+    for (name, sudo, status, words) in [
+        ("doctor-sudo", willing, 0, ["version 4.99.3, may capture by sudo", "asks for no password"]),
+        ("doctor-password", asking, 1, ["You don't have permission", "unasked: a password is required"]),
+    ] {
+        let far = FarEnd::new(name, &[("tcpdump", &tcpdump), ("sudo", sudo)]);
+        let ran = far.doctor();
+        assert_eq!(ran.status, Some(status), "{}{}", ran.text(), ran.stderr);
+        for word in words {
+            assert!(ran.text().contains(word), "{word}: {}", ran.text());
+        }
+        let notes = far.notes();
+        assert!(!notes.contains("-w -"), "nothing is captured: {notes}");
+        assert_eq!(ran.text().contains("NOPASSWD"), status == 1, "{}", ran.text());
     }
 }
 
