@@ -94,6 +94,28 @@ fn a_closed_recording_is_one_plain_file() {
 }
 
 #[test]
+fn on_a_full_disk_what_was_committed_stays_and_the_error_says_what_to_look_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("session");
+    let mut recording = Recording::create(&path, &meta()).unwrap();
+    let pages: u32 = recording.db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    // No more pages than these: what a file system without room answers, SQLite answers too.
+    recording.db.pragma_update_and_check(None, "max_page_count", pages + 8, |_| Ok(())).unwrap();
+    let mut taken = 0;
+    let error = loop {
+        let batch = wire::SealedBatch { body: vec![7; 2_000], ..batch(taken + 1) };
+        match recording.write_batches(&[(POINT, batch)]) {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("check that its disk has room"), "{error}");
+    assert!(taken > 0 && matches!(error, RecordingError::Storage(_)), "{taken} {error:?}");
+    drop(recording);
+    assert_eq!(Recording::open(&path).unwrap().newest_batch(POINT).unwrap(), taken);
+}
+
+#[test]
 fn a_temporary_recording_is_gone_with_its_value() {
     let recording = Recording::create_temporary(&meta()).unwrap();
     let directory = recording.path().parent().unwrap().to_owned();
