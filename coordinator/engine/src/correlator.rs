@@ -134,6 +134,11 @@ impl Correlator {
         self.session.points[usize::from(point.0)].take_sidecar(sidecar);
     }
 
+    /// `point` has delivered all there is; its capture is not known to have run for longer. Event time goes on without it.
+    pub(crate) fn ran_until(&mut self, point: CapturePointId, until: Option<i64>) {
+        self.session.points[usize::from(point.0)].ran_until = Some(until.unwrap_or(i64::MIN));
+    }
+
     /// `point` has delivered everything up to `watermark`, by its own clock.
     pub fn advance(&mut self, point: CapturePointId, watermark: Timestamp<Local>) {
         self.session.points[usize::from(point.0)].watermark = Some(watermark.as_ns());

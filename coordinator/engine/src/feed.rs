@@ -46,6 +46,8 @@ struct Queue {
     queued: usize,
     /// On common time.
     watermark: Option<i64>,
+    /// Up to when its batches say that everything is in them, by its own clock.
+    delivered: Option<i64>,
     ended: bool,
     /// What came beside the records, by its time on common time.
     beside: VecDeque<(i64, Sidecar)>,
@@ -92,6 +94,7 @@ impl Feed {
                 next: 0,
                 queued: 0,
                 watermark: None,
+                delivered: None,
                 ended: false,
                 beside: VecDeque::new(),
                 begun: false,
@@ -107,6 +110,8 @@ impl Feed {
         let begin = sidecar.watermark_raw_ns.is_some() && !queue.begun;
         queue.begun = true;
         let steady = self.correlator.begin_batch(point, &mut sidecar, begin);
+        let until = sidecar.watermark_raw_ns.and_then(|raw_ns| self.correlator.steady_of_raw(point, raw_ns));
+        queue.delivered = queue.delivered.max(until.or(sidecar.watermark.map(Timestamp::as_ns)));
         // Mapped by; they need not wait.
         sidecar.clock_samples = Vec::new();
         if sidecar.host_counters.is_empty() && sidecar.losses.is_empty() {
@@ -182,7 +187,11 @@ impl Feed {
 
     /// `point` has delivered all there is.
     pub fn end(&mut self, point: CapturePointId) {
-        self.queues[usize::from(point.0)].ended = true;
+        let queue = &mut self.queues[usize::from(point.0)];
+        queue.ended = true;
+        let said = queue.watermark.map(|watermark| watermark.saturating_sub(queue.rough_offset));
+        // What else was said of it is in no recording.
+        self.correlator.ran_until(point, queue.delivered.or(said));
         self.run();
     }
 

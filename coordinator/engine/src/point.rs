@@ -22,6 +22,8 @@ pub(crate) struct Point {
     pub(crate) covers_from: Option<i64>,
     /// When the capture did not run though it had begun and was not over.
     pub(crate) gaps: Vec<Window>,
+    /// Until when the capture is known to have run, once it is over.
+    pub(crate) ran_until: Option<i64>,
     /// Everything up to here has been delivered.
     pub(crate) watermark: Option<i64>,
     /// All there is has been delivered, of every point.
@@ -73,6 +75,7 @@ impl Point {
             stats: PointStats::default(),
             covers_from: None,
             gaps: Vec::new(),
+            ran_until: None,
             watermark: None,
             ended: false,
             rough_offset: 0,
@@ -113,7 +116,9 @@ impl Point {
     /// what the counters say may come at any time, and must not change what is judged before.
     pub(crate) fn covered_to(&self) -> Option<i64> {
         match self.info.kind {
-            CaptureKind::Live { .. } if !self.ended || self.steady.is_some() => self.watermark,
+            CaptureKind::Live { .. } if !self.ended || self.steady.is_some() => {
+                self.watermark.map(|watermark| watermark.min(self.ran_until.unwrap_or(i64::MAX)))
+            }
             CaptureKind::Live { .. } | CaptureKind::File => self.span.map(|(_, last)| last),
         }
     }
@@ -297,5 +302,8 @@ mod tests {
             assert_eq!(point.has_counters(window(from, to)), covered, "{from} to {to}");
         }
         assert_eq!(point.moved(window(45, 50), "x"), None);
+        // Event time goes on without a capture that is over.
+        (point.ran_until, point.watermark) = (Some(90), Some(500));
+        assert!(point.covers(window(70, 90)) && !point.covers(window(80, 91)));
     }
 }
