@@ -281,8 +281,12 @@ fn is_challenge(flow: &Flow, src_half: usize, segment: &Segment, log: &Handshake
     let answers = flow.opener == Some(1 - src_half) && log.syn.count() > 0 && log.syn_ack.count() == 0;
     let plain =
         segment.flags.has(TcpFlags::ACK) && !segment.flags.has(TcpFlags::RST) && segment.seq_len() == 0;
-    let Some(isn) = flow.halves[1 - src_half].isn else { return false };
-    answers && plain && !(0..=LARGEST_FIRST_WINDOW).contains(&segment.ack.since(isn))
+    let opener = &flow.halves[1 - src_half];
+    let Some(isn) = opener.isn else { return false };
+    // Once more than the SYN was sent, it was answered, and the capture lacks that answer.
+    let is_first =
+        opener.highest_end.is_none_or(|end| opener.peek(isn).is_some_and(|start| end <= start + 1));
+    answers && is_first && plain && !(0..=LARGEST_FIRST_WINDOW).contains(&segment.ack.since(isn))
 }
 
 fn describe_reset(

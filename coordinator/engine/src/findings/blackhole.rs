@@ -53,7 +53,7 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         return None;
     }
     // Where nothing as large as the smallest of them ever passed, their size may be what is wrong with them.
-    let size_is_tried = tally.sizes().iter().any(|seen| seen.ip_len >= run.smallest);
+    let size_is_tried = tally.sizes().iter().any(|seen| seen.ip_len >= run.smallest());
     let at_most = match (other_way, size_is_tried, run.count >= PROVEN_LOST) {
         (OtherWay::Alive, true, true) => Confidence::Proven,
         (OtherWay::Alive, true, false) => Confidence::Strong,

@@ -116,7 +116,7 @@ fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
     let since = largest(range.first_at, range.last_at, 0);
     let beside = largest(range.first_at.saturating_sub(SAME_BURST_NS), range.last_at, LEAST_SIZE_BESIDE);
     // Where small ones are lost as well, the direction is dead for all sizes.
-    let all_big = |passes: u32| tally.trailing.is_none_or(|run| run.smallest > passes);
+    let all_big = |passes: u32| tally.trailing.is_none_or(|run| run.smallest() > passes);
     let on_the_path =
         known.filter(|limit| limit.smallest_lost <= smallest_lost && all_big(limit.largest_delivered));
     let (largest_delivered, proof) = match (since, on_the_path, beside) {

@@ -167,7 +167,9 @@ impl Lane {
             End::Receiver => (counterpart, piece),
         };
         let identified = self.learner.trust.ids == Worth::Usable && sent.ip_id.is_some_and(|id| id != 0);
-        let certain = identified || !(sent.repeats || received.repeats);
+        // A forged reset may be the image of a real one, down to its number.
+        let forgeable = sent.kind == Kind::Rst && sent.tsval.is_none();
+        let certain = identified || !(sent.repeats || received.repeats || forgeable);
         let first = if sent.repeats { self.sent.first_copy(&sent) } else { None };
         Match { sent, received, certain, first_at: first.unwrap_or(sent.at), recut: false }
     }

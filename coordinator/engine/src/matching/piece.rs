@@ -51,7 +51,7 @@ pub(crate) struct Piece {
     pub(crate) ip_id: Option<u16>,
     /// Of a segment without octets: its acknowledgement number.
     pub(crate) ack: u32,
-    /// Of the same: what else tells it from others.
+    /// Of the same, and of resets: what else tells it from others.
     pub(crate) mark: u32,
     /// Octets of its IP packet.
     pub(crate) ip_len: u32,
@@ -148,7 +148,12 @@ pub(crate) fn cut(
         tsval: segment.options.timestamps.map(|(value, _)| value),
         ip_id: segment.ip.id,
         ack: if kind == Kind::Ack { segment.ack.0 } else { 0 },
-        mark: if kind == Kind::Ack { mark(segment) } else { 0 },
+        mark: match kind {
+            Kind::Ack => mark(segment),
+            // One that answers is another than one that breaks off.
+            Kind::Rst => u32::from(segment.flags.has(TcpFlags::ACK)),
+            Kind::Syn | Kind::SynAck | Kind::Data => 0,
+        },
         ip_len: segment.ip.len,
         wire: 1,
         size: 0,

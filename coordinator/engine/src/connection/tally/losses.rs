@@ -27,8 +27,22 @@ pub(crate) struct Run {
     pub(crate) last_at: i64,
     pub(crate) count: u64,
     pub(crate) first_packet: u64,
-    /// Octets of the smallest IP packet among them.
-    pub(crate) smallest: u32,
+    /// Octets of the smallest IP packet among them, of those that carry octets of sequence space and of bare ones.
+    smallest: [u32; 2],
+    /// How many are bare ones.
+    bare: u64,
+}
+
+/// A bare one that a capture lacks is told from one that was lost only by many others.
+const LEAST_BARE: u64 = 3;
+
+impl Run {
+    /// Octets of the smallest IP packet among them. Few bare ones do not count beside others: each may have arrived,
+    /// and the capture lack it.
+    pub(crate) fn smallest(&self) -> u32 {
+        let [carrying, bare] = self.smallest;
+        if self.bare == self.count || self.bare >= LEAST_BARE { carrying.min(bare) } else { carrying }
+    }
 }
 
 /// How often a range was lost, and how big its packets were.
@@ -98,9 +112,13 @@ impl Tally {
             last_at: sent.at,
             count: 0,
             first_packet: sent.packet,
-            smallest: sent.ip_len,
+            smallest: [u32::MAX; 2],
+            bare: 0,
         });
-        run.smallest = run.smallest.min(sent.ip_len);
+        let bare = sent.len == 0;
+        let smallest = &mut run.smallest[usize::from(bare)];
+        *smallest = sent.ip_len.min(*smallest);
+        run.bare += u64::from(bare) * u64::from(sent.wire);
         run.first_at = run.first_at.min(sent.at);
         run.last_at = run.last_at.max(sent.at);
         run.count += u64::from(sent.wire);

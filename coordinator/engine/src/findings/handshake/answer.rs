@@ -57,11 +57,16 @@ impl Handshake<'_> {
     /// SYN-ACKs arrived, and the opener's host goes on as if none had.
     pub(super) fn syn_ack_ignored(&self) -> Option<Symptom> {
         let log = self.at_opener;
-        if log.syn_ack.count() == 0 || log.ack.is_some() || log.rejected || self.opener_reset() {
+        if log.syn_ack.count() == 0 || log.ack.is_some() {
             return None;
         }
         let first_answer = log.syn_ack.first()?;
         let asked_again = log.last_syn.is_some_and(|syn| syn.at > first_answer.at);
+        // Once nobody waits for it any more, a stack rejects a SYN-ACK that comes late.
+        let gave_up = asked_again && log.last_syn.map(|syn| syn.at) < self.opener_reset_at();
+        if (log.rejected || self.opener_reset()) && !gave_up {
+            return None;
+        }
         let got_again = log.syn_ack.count() > 1;
         let last_answer = log.last_syn_ack?;
         let silence = Window { from: last_answer.at, to: last_answer.at.saturating_add(REACTS_WITHIN_NS) };

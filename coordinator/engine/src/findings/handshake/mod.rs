@@ -100,6 +100,14 @@ impl<'a> Handshake<'a> {
         self.view.connection.resets.iter().any(|reset| reset.direction == self.forward)
     }
 
+    /// When the opener's host sent its first reset, by its own clock.
+    fn opener_reset_at(&self) -> Option<i64> {
+        let position = self.view.connection.sender_position(self.forward);
+        let resets = self.view.connection.resets.iter();
+        let own = resets.filter(|reset| reset.direction == self.forward && reset.position == position);
+        own.map(|reset| reset.packet.at).min()
+    }
+
     fn got_anything_back(&self) -> bool {
         let back = self.opener.half(self.forward.reversed());
         back.last.is_some() || self.icmp_rejections(true).next().is_some()
