@@ -7,6 +7,7 @@ use super::sim::Sim;
 use super::talk::{C2S, Talk};
 use core::num::NonZeroU16;
 use correlate_engine::{Config, Correlator, Feed};
+use correlate_proto::report::Code;
 use correlate_proto::{
     CapturePointId, Endpoint, FourTuple, Heard, IcmpError, IcmpKind, IpFields, Record, SackBlocks, Segment,
     SeqNum, Span, TcpFlags, TcpOptions, Timestamp,
@@ -160,6 +161,9 @@ proptest! {
             correlator.push(CapturePointId(1), &Record::Segment(one));
         }
         let report = correlator.finish();
+        // Numbers are drawn from few: now and then two strangers look like one connection whose addresses a device
+        // translates, and then each lacks what the other has.
+        prop_assume!(!report.findings.iter().any(|finding| finding.code == Code::AddressTranslated));
         let lost: u64 = report.paths.iter().map(|path| path.segments_lost).sum();
         prop_assert_eq!(lost, 0, "{:#?}", report.findings);
     }
