@@ -38,8 +38,8 @@ pub(crate) struct AgentArgs {
     /// Say this of the host in `correlate agents` (repeatable; or `CORRELATE_LABEL`, parted by commas)
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
-    /// Capture at this host instead of at this one: ssh://HOST, where nothing but tcpdump has to be installed,
-    /// netns:NAME or container:NAME
+    /// Capture at this host instead of at this one: `ssh://HOST`, where nothing but tcpdump has to be installed,
+    /// `netns:NAME` or `container:NAME`
     #[arg(long, value_name = "HOST", value_parser = Host::parse, env = "CORRELATE_HOST", conflicts_with = "stdio")]
     pub(crate) host: Option<Host>,
     /// Capture this interface where a session names none; the default is all (repeatable; or `CORRELATE_INTERFACE`,

@@ -206,7 +206,7 @@ Examples:
 
 A host that is out of reach is an error (status 2). Nothing is captured.")]
 pub(crate) struct DoctorArgs {
-    /// The host: local, netns:NAME, container:NAME or ssh://HOST, as `run` takes them, or the name of an ssh host
+    /// The host: `local`, `netns:NAME`, `container:NAME` or `ssh://HOST`, as `run` takes them, or the name of an ssh host
     #[arg(value_name = "HOST", default_value = "local", value_parser = Host::parse)]
     pub(crate) host: Host,
 }
