@@ -7,7 +7,7 @@
 use crate::clock::Alignment;
 use crate::fate::{FateRecord, Horizon};
 use crate::feed::LATEST;
-use crate::point::Window;
+use crate::point::{Point, Window};
 use crate::session::Session;
 use crate::steady::SteadyClock;
 use crate::{Config, report};
@@ -146,6 +146,7 @@ impl Correlator {
 
     /// Judges what is due after the points' watermarks have moved on.
     pub fn pass_epoch(&mut self) {
+        self.session.points.iter_mut().for_each(Point::end_crossings);
         self.session.fit_clocks();
         self.session.settle(Horizon::Watermarks);
         self.events.extend(self.session.fates.drain(..).map(Event::Fate));
@@ -193,6 +194,7 @@ impl Correlator {
     pub fn finish_traced(mut self) -> (Report, Vec<FateRecord>) {
         for point in &mut self.session.points {
             point.ended = true;
+            point.end_crossings();
         }
         self.session.finish_clocks();
         self.session.settle(Horizon::End);

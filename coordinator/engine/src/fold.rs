@@ -6,7 +6,7 @@
 use crate::clock::PairClock;
 use crate::connection::Connection;
 use crate::delay::Measured;
-use crate::findings::{Symptom, judge, legs, shared_size_limit, size_limit};
+use crate::findings::{Symptom, is_one_view, judge, legs, shared_size_limit, size_limit};
 use crate::flow::{Flow, Unseen};
 use crate::point::Window;
 use crate::report::{Outcome, describe_connection};
@@ -269,6 +269,7 @@ impl Session {
     }
 
     fn add_to_paths(&mut self, connection: &Connection, symptoms: &[Symptom]) {
+        let one_view = is_one_view(connection);
         for (position, hop) in connection.hops.iter().enumerate() {
             let (Some(up), Some(down)) = (&connection.flows[position], &connection.flows[position + 1])
             else {
@@ -281,9 +282,14 @@ impl Session {
                 }
                 let round_trip = self.clock(up.point, down.point).and_then(PairClock::min_rtt);
                 let round_trip = round_trip.map_or(0, correlate_proto::Span::as_ns);
+                let receiver = if direction == Direction::ClientToServer { down } else { up };
                 let totals = self.paths.entry((up.point, down.point, direction)).or_default();
                 let tally = &hop.tallies[direction.index()];
                 totals.add(connection, tally, explained, round_trip);
+                if !one_view {
+                    let point = &self.points[receiver.point];
+                    totals.inside.note_arrived(connection.number, point, (receiver, direction));
+                }
                 if let Some(course) = self.courses.get_mut(&(up.point, down.point)) {
                     course[direction.index()].note_end(connection.number, tally.last_delivered_at);
                 }

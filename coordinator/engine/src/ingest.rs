@@ -76,6 +76,9 @@ impl Session {
             &mut connection.resets,
         );
         let mss = segment_size(flow, segment);
+        if novelty.repeats && !station.sends(direction) {
+            self.points[point].sightings.note_retransmission(segment);
+        }
         let packet = PacketRef::of(point, segment);
         flow.note_silence(packet, src_half, novelty.repeats && segment.payload_len > 1);
         flow.last = packet;

@@ -123,6 +123,22 @@ impl Point {
         }
     }
 
+    /// Packets that have had the time to cross the host are not waited for elsewhere any more, however silent it is since.
+    pub(crate) fn end_crossings(&mut self) {
+        let proven = self.stats.coverage.iter().map(|interval| interval.to.as_ns()).max();
+        let last = self.span.map(|(_, last)| last);
+        let ran_until = self.ran_until.unwrap_or(i64::MAX);
+        match (self.ended, self.watermark.map(|watermark| watermark.min(ran_until))) {
+            (true, watermark) => {
+                if let Some(now) = proven.max(watermark).max(last) {
+                    self.sightings.end(now);
+                }
+            }
+            (false, Some(watermark)) => self.sightings.let_go(watermark),
+            (false, None) => {}
+        }
+    }
+
     /// Whether the capture may lack packets: the kernel or the agent counted drops, or acknowledgements prove
     /// octets that are not in it.
     pub(crate) fn is_suspect(&self) -> bool {

@@ -146,6 +146,12 @@ impl Session {
             };
             let course = &mut self.courses.entry(path).or_default()[direction.index()];
             outcome.lost.iter().for_each(|lost| course.lose(lost, connection));
+            for Lost { piece, .. } in &outcome.lost {
+                if let Some(spot) = self.points[sender].sightings.lose(piece.packet) {
+                    let totals = self.paths.entry((path.0, path.1, direction)).or_default();
+                    totals.inside.note_lost(spot, piece);
+                }
+            }
         }
         for (end, point) in outcome.points.into_iter().enumerate() {
             self.points[point].missed += outcome.proofs.fresh[end];

@@ -1,6 +1,7 @@
 //! Gathers symptoms of single connections into findings: forty connections that lose their SYN-ACK are one.
 
 use super::Odds;
+use super::inside_host;
 use super::symptom::{Symptom, Told};
 use super::wording;
 use crate::session::Session;
@@ -110,6 +111,16 @@ impl Symptoms {
     }
 }
 
+/// What to do next: where packets died inside the host that sent them, to look there.
+const fn next_step(key: Key) -> &'static str {
+    match (key.code, key.location) {
+        (Code::SynLost | Code::SynAckLost | Code::RstLost, Location::ClientHost | Location::ServerHost) => {
+            inside_host::NEXT_STEP
+        }
+        (code, _) => wording::next_step(code),
+    }
+}
+
 fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     a.into_iter().chain(b).min()
 }
@@ -143,7 +154,7 @@ fn finding(key: Key, group: &Group, session: &Session) -> Finding {
         details: details(group),
         evidence: evidence.collect(),
         alternatives: group.worst.alternatives.clone(),
-        next_step: wording::next_step(key.code).to_owned(),
+        next_step: next_step(key).to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ mod handshake;
 mod header;
 mod host_edge;
 mod idle;
+mod inside_host;
 mod loss;
 mod mtu;
 mod odds;
@@ -34,7 +35,7 @@ pub(crate) use mtu::{SizeLimit, shared_size_limit, size_limit};
 use odds::Odds;
 pub(crate) use proxied::legs;
 pub(crate) use symptom::{Explained, Symptom};
-use symptom::{Sighting, Told};
+use symptom::{LostBy, Sighting, Told};
 pub(crate) use view::View;
 use wording::describe_segment;
 
@@ -66,7 +67,7 @@ pub(crate) fn judge(session: &Session, connection: &Connection) -> Vec<Symptom> 
 
 /// Whether both ends' captures are one and the same: then it shows one place on the path, and not where beside it
 /// something happened. On a loopback interface that one place is both ends.
-fn is_one_view(connection: &Connection) -> bool {
+pub(crate) fn is_one_view(connection: &Connection) -> bool {
     let (Some(client), Some(server)) =
         (connection.flows.first().and_then(Option::as_ref), connection.flows.last().and_then(Option::as_ref))
     else {

@@ -194,10 +194,12 @@ fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     let symptom =
         Symptom::new(Code::RstLost, Severity::Warning, Confidence::Strong, path_of(direction), |told| {
             format!(
-                "{} left {} and never arrived: the peer stays half-open, in {}.",
+                "{} {} {} and never arrived: the peer stays half-open, in {}.{}",
                 wording::count(told.sent, "RST", "RSTs"),
+                if told.worst.note.is_empty() { "left" } else { "set out" },
                 told.way(),
-                told.of
+                told.of,
+                told.worst.note
             )
         });
     let odds = Odds::of_absence(view.point(receiver), count);
@@ -210,7 +212,8 @@ fn lost(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         .in_direction(direction)
         .with_evidence(evidence)
         .explaining(direction, count);
-    Some(symptom.or_else(wording::HOST_EDGE))
+    let resets = sent.iter().map(|reset| reset.packet);
+    Some(symptom.lost_by(view.lost_inside(direction, resets)))
 }
 
 /// A RST that the sender's stack sent in mid-connection.

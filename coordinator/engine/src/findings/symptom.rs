@@ -1,6 +1,6 @@
 //! What one check says of one connection.
 
-use super::Odds;
+use super::{Odds, wording};
 use crate::connection::PacketRef;
 use correlate_proto::Direction;
 use correlate_proto::report::{Code, Confidence, Details, EvidenceEvent, Location, Severity, Toward};
@@ -78,6 +78,17 @@ impl Sighting {
     }
 }
 
+/// The host in which packets were lost before they left it.
+#[derive(Debug, Clone)]
+pub(crate) struct LostBy {
+    pub(crate) location: Location,
+    pub(crate) at_most: Confidence,
+    /// To be appended to a sentence.
+    pub(crate) words: String,
+    pub(crate) evidence: Option<Sighting>,
+    pub(crate) alternative: Option<String>,
+}
+
 /// Makes the sentence of a finding.
 pub(crate) type Say = fn(&Told<'_>) -> String;
 
@@ -96,7 +107,7 @@ pub(crate) struct Told<'a> {
 impl Told<'_> {
     /// The direction in words; empty if there is none.
     pub(crate) fn way(&self) -> &'static str {
-        self.worst.direction.map_or("", super::wording::direction)
+        self.worst.direction.map_or("", wording::direction)
     }
 }
 
@@ -173,6 +184,17 @@ impl Symptom {
     pub(crate) fn or_else(mut self, alternative: impl Into<String>) -> Self {
         self.alternatives.push(alternative.into());
         self
+    }
+
+    /// The symptom of packets that a path lost, or, as far as that is known, the host where they were sent.
+    pub(crate) fn lost_by(mut self, host: Option<LostBy>) -> Self {
+        let Some(host) = host else { return self.or_else(wording::HOST_EDGE) };
+        self.location = host.location;
+        self.at_most = self.at_most.min(host.at_most);
+        self.confidence = self.confidence.min(host.at_most);
+        self.evidence.extend(host.evidence);
+        self.alternatives.extend(host.alternative);
+        self.with_note(host.words)
     }
 
     /// The symptom as far as a single capture, given for both ends, can carry it.

@@ -1,6 +1,7 @@
 //! A connection with what a check needs to know around it.
 
-use super::{Sighting, wording};
+use super::inside_host::{self, Stopped};
+use super::{LostBy, Sighting, wording};
 use crate::connection::{Connection, Few, HandshakeLog, PacketRef};
 use crate::flow::Flow;
 use crate::point::Point;
@@ -77,6 +78,42 @@ impl<'a> View<'a> {
     pub(crate) fn expected_at(&self, packet: &PacketRef, to: usize) -> Option<i64> {
         let (earliest, latest) = self.session.translate(packet.at, packet.point, to);
         self.session.clocks_are_close(packet.point, to).then(|| earliest.midpoint(latest))
+    }
+
+    /// The host where `direction` begins, if all of `packets`, which were lost, are known to have died inside it:
+    /// its own interfaces show how far they came, and that others went on.
+    pub(crate) fn lost_inside(
+        &self,
+        direction: Direction,
+        packets: impl Iterator<Item = PacketRef>,
+    ) -> Option<LostBy> {
+        let mut all: Option<Stopped> = None;
+        let mut at = None;
+        for packet in packets {
+            let (last, usual) = self.session.points[packet.point].sightings.stopped(packet.packet)?;
+            let so_far = all.get_or_insert(Stopped { last, usual, packets: 0 });
+            if (so_far.last, so_far.usual) != (last, usual) {
+                return None;
+            }
+            so_far.packets += 1;
+            at = Some(packet.point);
+        }
+        let (stopped, index) = (all?, at?);
+        let point = &self.session.points[index];
+        let at_most = stopped.odds().grade(1, 1);
+        if !inside_host::shows_all(point) || self.session.path_len > 2 || !inside_host::is_sure(at_most) {
+            return None;
+        }
+        let location = host_of(direction);
+        let words = stopped.words(point);
+        let absent = format!("none of them {}", inside_host::place(point, stopped.usual.end));
+        Some(LostBy {
+            location,
+            at_most,
+            words: format!(" They died inside {}: they were seen last {words}.", wording::host(location)),
+            evidence: Some(Sighting::absent(index, None, EvidenceEvent::NeverSent, absent)),
+            alternative: inside_host::alternative(point),
+        })
     }
 
     /// A capture point at the far end of `direction`: the one that saw the connection, else the first there.

@@ -1,7 +1,7 @@
 //! Words that several findings share.
 
 use correlate_proto::Direction;
-use correlate_proto::report::Code;
+use correlate_proto::report::{Code, Location};
 
 /// `a`, or `many` with its number.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
@@ -27,6 +27,19 @@ pub(super) const fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::ClientToServer => "from client to server",
         Direction::ServerToClient => "from server to client",
+    }
+}
+
+/// A host in words.
+pub(super) const fn host(location: Location) -> &'static str {
+    match location {
+        Location::ClientHost => "the client host",
+        Location::ServerHost => "the server host",
+        Location::ClientToServerPath
+        | Location::ServerToClientPath
+        | Location::PathDevice
+        | Location::Capture
+        | Location::Unknown => "a host",
     }
 }
 

@@ -9,7 +9,8 @@ impl Session {
     pub(super) fn orient(&mut self, flow: &mut Flow, segment: &Segment, src_half: usize, index: u32) {
         let point = &self.points[flow.point];
         let position_is_upstream = point.position == 0;
-        let heard = if self.is_local_to(flow.point, segment) { Heard::Unknown } else { segment.heard };
+        let tells = !self.is_local_to(flow.point, segment) && !self.may_be_forwarded(flow.point, segment);
+        let heard = if tells { segment.heard } else { Heard::Unknown };
         let by_capture = client_half_by_capture(point.info.role, heard, src_half == 0);
         let known = by_capture.or_else(|| self.client_half_by_address(flow.point, segment, src_half));
         flow.orientation_known = known.is_some();
@@ -46,6 +47,15 @@ impl Session {
         let (src, dst) = (segment.tuple.src.addr, segment.tuple.dst.addr);
         src == dst
             || [src, dst].iter().all(|&own| own.is_loopback() || self.points[point].owns(own) == Some(true))
+    }
+
+    /// Whether `segment` may have come in from behind the host of `point`, from a container of it, on its way out:
+    /// where several interfaces are captured, one that comes in need not come from the other end.
+    fn may_be_forwarded(&self, point: usize, segment: &Segment) -> bool {
+        let point = &self.points[point];
+        segment.heard == Heard::In
+            && point.sightings.are_possible()
+            && point.owns(segment.tuple.dst.addr) != Some(true)
     }
 
     fn client_half_by_address(&self, point: usize, segment: &Segment, src_half: usize) -> Option<usize> {

@@ -8,8 +8,8 @@ use correlate_engine::{Config, Correlator, Feed};
 use correlate_proto::convert::Sidecar;
 use correlate_proto::report::{Code, Finding, Report, Severity};
 use correlate_proto::{
-    CaptureKind, CapturePoint, CapturePointId, Coverage, HostCounters, PointStats, Record, Role, Span,
-    Timestamp,
+    CaptureKind, CapturePoint, CapturePointId, Coverage, HostCounters, Interface, PointStats, Record, Role,
+    Span, Timestamp,
 };
 use std::net::IpAddr;
 
@@ -31,6 +31,8 @@ pub(super) struct Judge {
     pub(super) counters: [Vec<(i64, &'static str, u64)>; 2],
     /// Addresses that the captures saw beside those of the records.
     pub(super) seen: Vec<IpAddr>,
+    /// The interfaces of each capture.
+    pub(super) interfaces: [Vec<Interface>; 2],
     /// Align by handshakes first, as the callers of the engine do.
     pub(super) align: bool,
     /// Batches of at most so many records.
@@ -53,6 +55,7 @@ impl Default for Judge {
             dropped_by_kernel: [0; 2],
             counters: [Vec::new(), Vec::new()],
             seen: Vec::new(),
+            interfaces: [Vec::new(), Vec::new()],
             align: true,
             batch: 64,
             order: 1,
@@ -160,7 +163,7 @@ impl Judge {
             role: if end == 0 { Role::Client } else { Role::Server },
             host: format!("{end}.pcap"),
             kind: CaptureKind::File,
-            interfaces: Vec::new(),
+            interfaces: self.interfaces[end].clone(),
             link_type: "EN10MB".to_owned(),
             vouched: self.vouched[end],
         }

@@ -9,6 +9,7 @@ mod garbage;
 mod handshakes;
 mod host;
 mod idle;
+mod inside_host;
 mod invariance;
 mod judge;
 mod losses;

@@ -43,15 +43,17 @@ impl Handshake<'_> {
         evidence.extend(self.view.sent_not_seen(&log.syn_ack, "SYN-ACK", self.opener.point));
         let symptom = Symptom::new(Code::SynAckLost, Severity::Error, at_most, path_of(back), |told| {
             format!(
-                "{} left and none reached the other end {}, in {}.",
+                "{} {} and none reached the other end {}, in {}.{}",
                 wording::count(told.sent, "SYN-ACK", "SYN-ACKs"),
+                if told.worst.note.is_empty() { "left" } else { "set out" },
                 told.way(),
-                told.of
+                told.of,
+                told.worst.note
             )
         });
         let symptom = symptom.counting(log.syn_ack.count(), 0).weighed(odds, self.view.session.opened);
         let symptom = symptom.in_direction(back).with_evidence(evidence).explaining(back, self.lost(back));
-        Some(symptom.or_else(wording::HOST_EDGE))
+        Some(symptom.lost_by(self.view.lost_inside(back, log.syn_ack.iter().copied())))
     }
 
     /// SYN-ACKs arrived, and the opener's host goes on as if none had.

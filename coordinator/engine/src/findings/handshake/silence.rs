@@ -39,9 +39,11 @@ impl Handshake<'_> {
         let far = self.view.receiving_point(self.forward);
         let symptom = Symptom::new(Code::SynLost, Severity::Error, at_most, path_of(self.forward), |told| {
             format!(
-                "{} left the client host and none reached the server's capture point, in {}.",
+                "{} {} the client host and none reached the server's capture point, in {}.{}",
                 wording::count(told.sent, "SYN", "SYNs"),
-                told.of
+                if told.worst.note.is_empty() { "left" } else { "set out in" },
+                told.of,
+                told.worst.note
             )
         });
         Some(
@@ -51,7 +53,7 @@ impl Handshake<'_> {
                 .in_direction(self.forward)
                 .with_evidence(self.view.sent_not_seen(&self.at_opener.syn, "SYN", far))
                 .explaining(self.forward, self.lost(self.forward))
-                .or_else(wording::HOST_EDGE),
+                .lost_by(self.view.lost_inside(self.forward, self.at_opener.syn.iter().copied())),
         )
     }
 

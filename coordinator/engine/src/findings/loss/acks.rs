@@ -1,6 +1,7 @@
 //! `ack-loss`: pure ACKs that were lost and are no part of a `packet-loss`.
 
 use super::draft::{Draft, Place};
+use super::inside;
 use super::packets::are_apart;
 use super::totals::{Completeness, Counts};
 use crate::findings::Odds;
@@ -46,7 +47,7 @@ pub(super) fn ack_loss(place: &Place<'_>, completeness: &Completeness) -> Option
         place.share(&place.totals.losing_acks),
     );
     let Counts { sent, lost } = acks;
-    Some(place.finding(Draft {
+    let finding = place.finding(Draft {
         code: Code::AckLoss,
         severity: Severity::Info,
         confidence,
@@ -57,5 +58,9 @@ pub(super) fn ack_loss(place: &Place<'_>, completeness: &Completeness) -> Option
         details: Details::AckLoss { sent, lost, ratio: acks.ratio(), ci95: [low, high] },
         absent: Some("none of them"),
         alternatives: vec![place.host_edge(&place.totals.losing_acks)],
-    }))
+    });
+    Some(match inside::on_sending(place, &place.totals.losing_acks) {
+        Some(stopped) => stopped.tell(finding),
+        None => finding,
+    })
 }

@@ -16,6 +16,7 @@
 mod acks;
 mod cause;
 mod draft;
+mod inside;
 mod odd;
 mod outage;
 mod packets;
@@ -57,6 +58,7 @@ pub(crate) fn loss_findings(session: &Session) -> (Vec<Finding>, Vec<PathReport>
         let back = unexplained.get(&(up, down, direction.reversed()));
         reports.push(packets::path_report(&place));
         findings.extend(packets::packet_loss(&place));
+        findings.extend(inside::packet_loss(&place));
         findings.extend(
             back.and_then(|back| packets::asymmetric_loss(&place, &place.reversed(back), &completeness)),
         );

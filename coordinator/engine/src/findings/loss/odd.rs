@@ -1,6 +1,8 @@
 //! `reordering`, `duplication` and `spurious-retransmission`: segments that arrived otherwise than once and in order.
 
 use super::draft::{Draft, Place};
+use super::inside;
+use super::totals::Causes;
 use crate::findings::view::path_of;
 use crate::findings::{Odds, wording};
 use crate::stats;
@@ -81,11 +83,13 @@ pub(super) fn duplication(place: &Place<'_>) -> Option<Finding> {
 /// Segments that were sent again though they had arrived.
 pub(super) fn spurious(place: &Place<'_>) -> Option<Finding> {
     let totals = place.totals;
-    let spurious = totals.spurious;
+    // What had arrived at the host and was lost inside it was not sent again in vain.
+    let stopped = inside::on_arrival(place).map_or(0, |stopped| stopped.wire);
+    let spurious = totals.spurious.saturating_sub(stopped);
     if spurious == 0 {
         return None;
     }
-    let causes = totals.causes;
+    let causes = if stopped == 0 { totals.causes } else { Causes::default() };
     let unknown = spurious.saturating_sub(causes.sum());
     let why = [
         (causes.reordering, "an earlier copy had been overtaken"),

@@ -2,6 +2,7 @@
 
 use super::cause::{self, Shape};
 use super::draft::{Draft, Place};
+use super::inside;
 use super::totals::{Cases, Completeness, Counts};
 use crate::delay::queueing_of;
 use crate::findings::Odds;
@@ -118,13 +119,9 @@ pub(super) fn packet_loss(place: &Place<'_>) -> Option<Finding> {
     let (counts, cases) = share(place)?;
     let Counts { sent, lost } = counts;
     let ratio = counts.ratio();
-    let severity = match ratio {
-        _ if lost < LEAST_LOST || ratio < WARNING_FROM => Severity::Info,
-        _ if ratio < ERROR_FROM => Severity::Warning,
-        _ => Severity::Error,
-    };
     let (low, high) = stats::wilson95(lost, sent);
     let shape = shape(place);
+    let stopped = inside::on_sending(place, cases);
     let sentence = format!(
         "{lost} of {sent} segments were lost {}: {:.2} % (95 % interval {:.2} to {:.2} %), {}{}.",
         place.way(),
@@ -134,9 +131,9 @@ pub(super) fn packet_loss(place: &Place<'_>) -> Option<Finding> {
         place.share(cases),
         because(shape),
     );
-    Some(place.finding(Draft {
+    let finding = place.finding(Draft {
         code: Code::PacketLoss,
-        severity,
+        severity: severity(lost, ratio),
         confidence: confidence(place, counts),
         location: path_of(place.direction),
         cases,
@@ -145,7 +142,20 @@ pub(super) fn packet_loss(place: &Place<'_>) -> Option<Finding> {
         details: details(place, counts, shape),
         absent: Some("none of them"),
         alternatives: vec![place.host_edge(cases)],
-    }))
+    });
+    Some(match stopped {
+        Some(stopped) => stopped.tell(finding),
+        None => finding,
+    })
+}
+
+/// What it is worth that `lost` segments, `ratio` of all, were lost.
+pub(super) fn severity(lost: u64, ratio: f64) -> Severity {
+    match ratio {
+        _ if lost < LEAST_LOST || ratio < WARNING_FROM => Severity::Info,
+        _ if ratio < ERROR_FROM => Severity::Warning,
+        _ => Severity::Error,
+    }
 }
 
 /// A loss that another copy of the octets confirms needs no silence; else the receiver's silence alone speaks for it.
@@ -197,7 +207,7 @@ pub(super) fn asymmetric_loss(
         back.way(),
         other * 100.0,
     );
-    Some(place.finding(Draft {
+    let finding = place.finding(Draft {
         code: Code::AsymmetricLoss,
         severity: Severity::Error,
         confidence,
@@ -208,7 +218,11 @@ pub(super) fn asymmetric_loss(
         details: details(place, counts, shape(place)),
         absent: Some("none of them"),
         alternatives: vec![place.host_edge(cases)],
-    }))
+    });
+    Some(match inside::on_sending(place, cases) {
+        Some(stopped) => stopped.locate(finding),
+        None => finding,
+    })
 }
 
 /// The most that can have been lost in a direction, and the standard error of that number; 0 if it is exact.

@@ -1,5 +1,6 @@
 //! What passed and what was lost in one direction between two capture points, over all connections.
 
+use super::inside::Inside;
 use crate::connection::{Connection, Example, LostPiece, Oddity, Tally, Vain};
 use crate::findings::Explained;
 use crate::session::Session;
@@ -62,7 +63,7 @@ pub(super) struct Cases {
 
 impl Cases {
     /// Adds a connection. The first ones by number are kept, whenever they end.
-    fn add(&mut self, connection: u64, packets: impl Iterator<Item = Shown>) {
+    pub(super) fn add(&mut self, connection: u64, packets: impl Iterator<Item = Shown>) {
         self.count += 1;
         let place = self.connections.partition_point(|&number| number < connection);
         self.connections.insert(place, connection);
@@ -150,6 +151,8 @@ pub(crate) struct PathTotals {
     pub(super) spurious: u64,
     pub(super) causes: Causes,
     pub(super) repeating: Cases,
+    /// What was lost inside the hosts.
+    pub(crate) inside: Inside,
 }
 
 /// Index of segments that are no pure ACKs, and of pure ACKs.
@@ -273,6 +276,11 @@ impl PathTotals {
     pub(super) const fn unseen_acks(&self) -> Counts {
         let lost = self.lost[ACKS] + self.missing_acks;
         Counts { sent: self.delivered[ACKS] + lost, lost }.without(self.explained[ACKS])
+    }
+
+    /// Segments that are no pure ACKs and arrived.
+    pub(super) const fn arrived(&self) -> u64 {
+        self.delivered[OTHERS]
     }
 
     /// Whether nothing but the receiver's silence speaks for any of the losses.
