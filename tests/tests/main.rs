@@ -27,6 +27,7 @@ mod suite {
     mod faults;
     mod fleet;
     mod hostile;
+    mod inside_host;
     mod invariance;
     mod ledger;
     mod metrics;

@@ -183,7 +183,7 @@ mod tests {
         strays.add(Stray::new(octets(1, u32::MAX - 20, 1), 0, HERE), &mut ways);
         strays.note_repeat(octets(2, 10, 5), 0, &mut ways);
         strays.note_repeat(octets(1, 79, 6), 0, &mut ways);
-        assert_eq!(packets(&strays, 1), []);
+        assert!(packets(&strays, 1).is_empty());
         strays.note_repeat(octets(1, 78, 7), 0, &mut ways);
         assert_eq!(packets(&strays, 1), [1]);
         strays.add(Stray::new(octets(2, 100, 4), 0, HERE), &mut ways);
