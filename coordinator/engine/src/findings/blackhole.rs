@@ -38,7 +38,7 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
     let (tally, back) = (&hop.tallies[direction.index()], &hop.tallies[direction.reversed().index()]);
     let run = tally
         .trailing
-        .filter(|run| run.count >= LEAST_LOST && run.last_at - run.first_at >= LEAST_SPAN_NS)?;
+        .filter(|run| run.count >= least(run) && run.last_at - run.first_at >= LEAST_SPAN_NS)?;
     tally.last_delivered_at?;
     let (sender, receiver) = (view.connection.sender(direction)?, view.connection.receiver(direction)?);
     if view.session.was_out(view.connection, direction, &run) {
@@ -87,6 +87,11 @@ fn dead(view: &View<'_>, direction: Direction) -> Option<Symptom> {
         }
         OtherWay::Alive | OtherWay::Dead => symptom,
     })
+}
+
+/// Nothing repeats a bare one until it passes: a few of them at the end are lost as others are.
+const fn least(run: &Run) -> u64 {
+    if run.is_bare() { PROVEN_LOST } else { LEAST_LOST }
 }
 
 fn evidence(view: &View<'_>, tally: &Tally, run: &Run, sender: usize, receiver: usize) -> Vec<Sighting> {

@@ -53,6 +53,12 @@ fn forged_reset<'a>(view: &View<'a>, direction: Direction) -> Option<&'a RstSeen
     if !view.connection.is_paired() || resets_at(view, direction, true).next().is_some() {
         return None;
     }
+    // RFC 9293 §3.10.7.3: who is answered for a connection that it does not know resets that one, and asks again.
+    let [asked, called] = [direction, direction.reversed()].map(|direction| view.log_at_sender(direction));
+    let challenged = asked.challenge.is_some() || called.challenge.is_some();
+    if challenged && view.connection.opened() == Some(direction) {
+        return None;
+    }
     let reset = resets_at(view, direction, false).find(|reset| reset.state == SentState::OneEnded)?;
     (!reset.after_close).then_some(reset)
 }

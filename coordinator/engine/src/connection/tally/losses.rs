@@ -37,11 +37,16 @@ pub(crate) struct Run {
 const LEAST_BARE: u64 = 3;
 
 impl Run {
+    /// Whether none of them carries an octet of sequence space.
+    pub(crate) const fn is_bare(&self) -> bool {
+        self.bare == self.count
+    }
+
     /// Octets of the smallest IP packet among them. Few bare ones do not count beside others: each may have arrived,
     /// and the capture lack it.
     pub(crate) fn smallest(&self) -> u32 {
         let [carrying, bare] = self.smallest;
-        if self.bare == self.count || self.bare >= LEAST_BARE { carrying.min(bare) } else { carrying }
+        if self.is_bare() || self.bare >= LEAST_BARE { carrying.min(bare) } else { carrying }
     }
 }
 
