@@ -45,7 +45,7 @@ impl Ends<'_> {
             proofs.missed_by_sender(piece, !acknowledged);
             return Judged::surely(Fate::MissedBySender);
         }
-        if twin || (piece.kind == Kind::Data && piece.known) {
+        if twin || (piece.kind == Kind::Data && piece.known()) {
             tally.duplicate(piece, false);
             return Judged::unless_suspect(Fate::Duplicated, self.sender.point, Fate::Ambiguous);
         }

@@ -35,7 +35,7 @@ pub(super) fn part(piece: &Piece, from: i64, to: i64) -> Piece {
         len,
         wire,
         // Where the new octets of the whole lay is forgotten.
-        stale: if piece.known { u16::try_from(wire).unwrap_or(u16::MAX) } else { 0 },
+        stale: if piece.known() { wire } else { 0 },
         ip_len: piece.ip_len - (piece.len - len).min(piece.ip_len),
         ip_id: piece.ip_id.filter(|_| from == piece.start),
         sum: None,

@@ -25,7 +25,6 @@ pub(crate) enum Kind {
 
 /// One wire segment as one capture point saw it. A super-packet (TSO, GRO) is several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts of a packet")]
 pub(crate) struct Piece {
     /// Offset of its first octet, in the sender's numbering.
     pub(crate) start: i64,
@@ -34,10 +33,8 @@ pub(crate) struct Piece {
     pub(crate) kind: Kind,
     /// Sent, or received, again: lower octets of the direction had been seen before it.
     pub(crate) repeats: bool,
-    /// Each of its octets had been seen before it, and it is no probe.
-    pub(crate) known: bool,
-    /// Of the wire segments it stands for, those that brought nothing new.
-    pub(crate) stale: u16,
+    /// Of the wire segments it stands for, those of which each octet had been seen before it. None of a probe.
+    pub(crate) stale: u32,
     /// Capture time by the capture point's own clock.
     pub(crate) at: i64,
     /// That time is not certain, as the host's clock was set just then: it teaches no clock anything.
@@ -73,6 +70,11 @@ impl Piece {
         self.start + self.len as i64
     }
 
+    /// Whether each of its octets had been seen before it.
+    pub(crate) const fn known(&self) -> bool {
+        self.stale > 0 && self.stale == self.wire
+    }
+
     /// The piece without what tells its packet from others of the same octets.
     pub(super) const fn without_marks(self) -> Self {
         Self { tsval: None, ip_id: None, ..self }
@@ -102,15 +104,17 @@ impl Novelty {
 
     /// How many of the `wire` segments of `size` octets each, from `start` on, brought nothing new. What lies between two
     /// new parts counts as new.
-    fn stale(self, start: i64, wire: u32, size: u32) -> u16 {
+    fn stale(self, start: i64, wire: u32, size: u32) -> u32 {
         let size = i64::from(size.max(1));
         let whole = |octets: i64| u32::try_from(octets.max(0) / size).unwrap_or(0).min(wire);
-        let stale = match (self.repeats, self.fresh) {
+        match (self.repeats, self.fresh) {
             (false, _) => 0,
             (true, None) => wire,
-            (true, Some((from, to))) => whole(from - start) + wire - whole(to - start + size - 1),
-        };
-        u16::try_from(stale).unwrap_or(u16::MAX)
+            // A new FIN goes with the last segment, however full that is.
+            (true, Some((from, to))) => {
+                whole(from - start).min(wire.saturating_sub(1)) + wire - whole(to - start + size - 1)
+            }
+        }
     }
 
     /// The same with every offset moved by `shift`.
@@ -139,7 +143,6 @@ pub(crate) fn cut(
         len,
         kind,
         repeats: novelty.repeats,
-        known: novelty.knows(start, start + i64::from(len)),
         stale: 0,
         at,
         doubtful: false,
@@ -172,12 +175,10 @@ pub(crate) fn cut(
                 let last = done + octets == payload;
                 let from = start + i64::from(done);
                 let share = if last { len - done } else { octets };
-                let known = novelty.knows(from, from + i64::from(share));
                 each(Piece {
                     start: from,
                     len: share,
-                    known,
-                    stale: u16::from(known),
+                    stale: u32::from(novelty.knows(from, from + i64::from(share))),
                     ip_id: segment.ip.id.map(|id| id.wrapping_add(index)),
                     ip_len: headers + octets,
                     ..whole
@@ -254,7 +255,6 @@ impl Piece {
             len: 100,
             kind,
             repeats: false,
-            known: false,
             stale: 0,
             at,
             doubtful: false,
@@ -271,5 +271,30 @@ impl Piece {
             tos: 0,
             sum: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_that_bring_nothing_new_are_counted_around_what_is() {
+        let stale = |repeats, fresh, wire| Novelty { repeats, fresh }.stale(100, wire, 10);
+        assert_eq!(stale(false, Some((100, 130)), 3), 0);
+        assert_eq!(stale(true, None, 3), 3);
+        assert_eq!(stale(true, Some((110, 120)), 3), 2);
+        assert_eq!(stale(true, Some((115, 116)), 3), 2);
+        assert_eq!(stale(true, Some((115, 125)), 3), 1);
+        assert_eq!(stale(true, Some((100, 130)), 3), 0);
+        assert_eq!(
+            [1, 3].map(|wire| stale(
+                true,
+                Some((100 + i64::from(wire) * 10, 101 + i64::from(wire) * 10)),
+                wire
+            )),
+            [0, 2],
+            "a FIN"
+        );
     }
 }

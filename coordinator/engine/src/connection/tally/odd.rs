@@ -72,7 +72,7 @@ impl Tally {
             keep(examples, example);
         });
         self.reordered += if late == 1 { u64::from(sent.wire) } else { late };
-        let stale = if received.known { sent.wire } else { u32::from(received.stale).min(sent.wire) };
+        let stale = if received.known() { sent.wire } else { received.stale.min(sent.wire) };
         if received.kind == Kind::Rst || !received.repeats || stale == 0 {
             return;
         }
