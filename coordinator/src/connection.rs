@@ -11,13 +11,13 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// Any connection, and what is known of its other end: every call on it finds that among its extensions.
-pub(super) struct Connection<P> {
+pub(crate) struct Connection<P> {
     io: Box<dyn Io>,
     peer: P,
 }
 
 impl<P> Connection<P> {
-    pub(super) fn new(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: P) -> Self {
+    pub(crate) fn new(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: P) -> Self {
         Self { io: Box::new(io), peer }
     }
 }

@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod body;
+mod connection;
 pub mod daemon;
 pub mod embedded;
 mod feeding;

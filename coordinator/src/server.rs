@@ -1,21 +1,19 @@
 //! The one gRPC server, for a coordinator inside of another program and for the daemon.
 
+use crate::connection::Connection;
 use crate::peer::Peer;
 use crate::registry::Registry;
 use crate::service::{self, AgentService, operators::OperatorService, reflection};
 use crate::trust::Trust;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use core::time::Duration;
 use correlate_proto::wire::coordinator_server::CoordinatorServer;
 use correlate_proto::wire::operator_server::OperatorServer;
 use std::io;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
-use tonic::transport::server::Connected;
 
 /// Octets in flight on an in-memory connection.
 const DUPLEX_BYTES: usize = 1 << 20;
@@ -30,7 +28,7 @@ const BACKLOG: usize = 64;
 
 /// Hands connections to a coordinator; from any thread, for any runtime.
 #[derive(Debug, Clone)]
-pub struct Connector(mpsc::Sender<Connection>);
+pub struct Connector(mpsc::Sender<Connection<Peer>>);
 
 impl Connector {
     /// A new in-memory connection: the peer's end of it. Fails if the coordinator is gone, or if too many wait.
@@ -51,7 +49,7 @@ impl Connector {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: Peer,
     ) -> io::Result<()> {
-        self.0.try_send(Connection { io: Box::new(io), peer }).map_err(|error| match error {
+        self.0.try_send(Connection::new(io, peer)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => io::ErrorKind::WouldBlock.into(),
             mpsc::error::TrySendError::Closed(_) => io::ErrorKind::ConnectionRefused.into(),
         })
@@ -98,56 +96,4 @@ pub(crate) fn serve(
         }
     };
     (Connector(incoming), tokio::spawn(serve).abort_handle())
-}
-
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-
-/// A connection in tonic's terms. Each call on it carries the [`Peer`] among its extensions.
-struct Connection {
-    io: Box<dyn Io>,
-    peer: Peer,
-}
-
-impl core::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Connection").field("peer", &self.peer).finish_non_exhaustive()
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.peer.clone()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
-    }
 }

@@ -7,7 +7,6 @@
 
 mod acceptor;
 mod authority;
-mod connection;
 mod error;
 mod files;
 mod identity;

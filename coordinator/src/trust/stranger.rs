@@ -1,7 +1,7 @@
 //! What is served to a peer without a certificate: one call.
 
 use super::Trust;
-use super::connection::Connection;
+use crate::connection::Connection;
 use crate::metrics::{Refused, refused};
 use core::time::Duration;
 use std::io;

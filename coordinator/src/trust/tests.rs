@@ -1,7 +1,7 @@
 //! Both ends over loopback: who comes in, who does not, and what each is told.
 
-use super::connection::Connection;
 use super::*;
+use crate::connection::Connection;
 use crate::peer::{Peer, PeerRole};
 use core::time::Duration;
 use correlate_agent::trust::{self as agent, Address, Credentials, TrustError as AgentError};
