@@ -158,9 +158,9 @@ impl Collector for Standing {
             MetricType::Gauge,
         )?)?;
 
-        let mut states: BTreeMap<&str, usize> = PHASES.iter().map(|phase| (state(*phase), 0)).collect();
+        let mut states: BTreeMap<&str, usize> = PHASES.iter().map(|phase| (phase.word(), 0)).collect();
         for summary in self.0.list() {
-            *states.entry(state(summary.phase())).or_default() += 1;
+            *states.entry(summary.phase().word()).or_default() += 1;
         }
         let (name, help) = ("correlate_coordinator_sessions", "Sessions that run or are kept, by state.");
         let mut sessions = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -182,17 +182,6 @@ const PHASES: [SessionPhase; 5] = [
     SessionPhase::Done,
     SessionPhase::Failed,
 ];
-
-const fn state(phase: SessionPhase) -> &'static str {
-    match phase {
-        SessionPhase::Unspecified => "unknown",
-        SessionPhase::Waiting => "waiting",
-        SessionPhase::Capturing => "capturing",
-        SessionPhase::Draining => "draining",
-        SessionPhase::Done => "done",
-        SessionPhase::Failed => "failed",
-    }
-}
 
 fn signed(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

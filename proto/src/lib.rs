@@ -3,6 +3,7 @@
 pub mod convert;
 #[cfg(feature = "grpc")]
 pub mod join_token;
+mod phase;
 pub mod point;
 pub mod report;
 pub mod segment;

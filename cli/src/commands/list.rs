@@ -8,7 +8,7 @@ use crate::output;
 use crate::remote::Client;
 use crate::render::printable;
 use correlate_proto::report::ReportTime;
-use correlate_proto::wire::{AgentSummary, SessionPhase, SessionSummary};
+use correlate_proto::wire::{AgentSummary, SessionSummary};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -35,7 +35,7 @@ pub(crate) fn sessions(args: &ListArgs) -> Result<ExitStatus, CliError> {
             let rows = sessions.iter().map(|session| {
                 vec![
                     session.session.clone(),
-                    phase(session.phase()).to_owned(),
+                    session.phase().word().to_owned(),
                     time(session.started_at_ns),
                     agents_of(session).join(" "),
                     session.outcome.clone(),
@@ -49,17 +49,6 @@ pub(crate) fn sessions(args: &ListArgs) -> Result<ExitStatus, CliError> {
 fn agents_of(session: &SessionSummary) -> Vec<String> {
     let points = session.spec.as_ref().map(|spec| spec.points.as_slice()).unwrap_or_default();
     points.iter().map(|point| point.agent.clone()).collect()
-}
-
-const fn phase(phase: SessionPhase) -> &'static str {
-    match phase {
-        SessionPhase::Unspecified => "unknown",
-        SessionPhase::Waiting => "waiting",
-        SessionPhase::Capturing => "capturing",
-        SessionPhase::Draining => "draining",
-        SessionPhase::Done => "done",
-        SessionPhase::Failed => "failed",
-    }
 }
 
 /// To the second: what is more than a list is in the JSON.
@@ -87,7 +76,7 @@ fn agent_json(agent: &AgentSummary) -> Value {
 fn session_json(session: &SessionSummary) -> Value {
     json!({
         "session": session.session,
-        "phase": phase(session.phase()),
+        "phase": session.phase().word(),
         "started_at": ReportTime(session.started_at_ns),
         "agents": agents_of(session),
         "filter": session.spec.as_ref().map(|spec| spec.filter.as_str()),
