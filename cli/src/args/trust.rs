@@ -4,6 +4,7 @@ use super::limits;
 use crate::config::Kind;
 use crate::remote::CREDENTIALS;
 use clap::{Args, Subcommand, ValueEnum};
+use correlate_agent::policy::EXAMPLE;
 use correlate_agent::trust::Address;
 use correlate_coordinator::peer::PeerRole;
 use correlate_proto::JoinToken;
@@ -155,22 +156,28 @@ pub(crate) struct ConfigArgs {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// What `validate --help` ends with: the example of a policy is the one that the agent's own tests read.
+fn validate_examples() -> String {
+    let keys: Vec<&str> = EXAMPLE.lines().filter(|line| !line.starts_with('#')).collect();
+    let keys = keys.join("\n  ");
+    format!(
+        "\
+Examples:
+  correlate validate /etc/correlate/policy.toml /etc/correlate/agent.toml
+  correlate validate --kind coordinator /etc/correlate/coordinator.toml
+
+The keys of a daemon's configuration are its long flags; see `correlate agent --help` and
+`correlate coordinator --help`. A policy with every key:
+
+  {keys}
+
+A key that is left out limits nothing."
+    )
+}
+
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
-#[command(after_help = concat!(
-    "Examples:\n  correlate validate /etc/correlate/policy.toml /etc/correlate/agent.toml\n  correlate validate --kind ",
-    "coordinator /etc/correlate/coordinator.toml\n\nThe keys of a daemon's configuration are its long flags; see ",
-    "`correlate agent --help` and\n`correlate coordinator --help`. A policy with every key:\n\n",
-    r#"  interfaces = ["eth0", "bond*"]              # names; * at the end stands for the rest
-  addresses = ["10.0.4.0/24", "2001:db8::1"]  # one end of every packet
-  ports = [5432, "8000-8100"]                 # one end of every packet
-  snaplen = 192                               # octets of each packet
-  packets_per_second = 50000                  # a capture that sees more ends
-  duration = "1h"                             # of one capture: s, m or h
-  asked_by = ["anna", "ci-*"]                 # operators, as their certificates name them
-  namespaces = false                          # other network namespaces: containers
-
-A key that is left out limits nothing."#))]
+#[command(after_help = validate_examples())]
 pub(crate) struct ValidateArgs {
     /// What the files are, where their keys alone do not tell
     #[arg(long, value_enum)]
