@@ -1,9 +1,9 @@
-//! Every scenario of the lab's catalogue, three times, each in three ways: live, again from the recording, and from
-//! captures that others made of the same packets.
+//! Every scenario of the lab's catalogue in three ways: live, again from the recording, and from captures that others made
+//! of the same packets. `CORRELATE_SEEDS=3` plays each with the first three seeds in place of one.
 
 use crate::support::binary::correlate;
 use crate::support::expectation::{Expectation, analyze};
-use crate::support::recording::{Recording, SEEDS, recording};
+use crate::support::recording::{Recording, recording};
 use crate::support::report::Report;
 use crate::support::scratch::say;
 use correlate_lab::{Scenario, TapPlan, catalogue};
@@ -22,17 +22,19 @@ struct Outcome {
 #[test]
 fn every_scenario_is_told_rightly_live_replayed_and_from_captures() {
     let only = std::env::var("CORRELATE_SCENARIO").ok();
+    let seeds = std::env::var("CORRELATE_SEEDS").map_or(1, |seeds| seeds.parse().expect("a number of seeds"));
     let scenarios = catalogue();
     let chosen = scenarios.iter().filter(|scenario| only.as_ref().is_none_or(|only| scenario.name == only));
     let runs: Vec<(&Scenario, u64)> =
-        chosen.flat_map(|scenario| SEEDS.map(|seed| (scenario, seed))).collect();
+        chosen.flat_map(|scenario| (1..=seeds).map(move |seed| (scenario, seed))).collect();
     let outcomes = side_by_side(&runs, |(scenario, seed)| judge(scenario, *seed));
     let mut wrong = Vec::new();
+    let mut took = Duration::ZERO;
     for ((scenario, seed), outcome) in runs.iter().zip(outcomes) {
-        let word = if outcome.wrong.is_empty() { "right" } else { "WRONG" };
-        say(&format!("{:>6.1} s  {word}  {} {seed}", outcome.took.as_secs_f64(), scenario.name));
+        took += outcome.took;
         wrong.extend(outcome.wrong.into_iter().map(|line| format!("{} {seed}, {line}", scenario.name)));
     }
+    say(&format!("catalogue: {} runs, {:.0} s of them all together", runs.len(), took.as_secs_f64()));
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 

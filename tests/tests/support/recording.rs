@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Every random thing is tried with these.
+/// What chance decides much of is tried with these.
 pub(crate) const SEEDS: [u64; 3] = [1, 2, 3];
 
 /// A scenario that has run.

@@ -107,22 +107,20 @@ impl Half {
         }
         let fresh = self.seen.fresh(start, end);
         let repeats = fresh.is_none() || self.highest_end.is_some_and(|highest| start < highest);
+        let new = self.seen.insert(start, end);
         if repeats {
             self.retransmitted += u64::from(wire_segments);
-        }
-        if repeats {
             let acknowledged = self.acked.is_some_and(|acked| acked >= end);
             self.unseen.note_again(Again {
                 start,
                 end,
                 at: at.at,
-                known: fresh.is_none(),
+                fresh: fresh.filter(|(from, to)| to - from == new),
                 tail: self.highest_end.is_none_or(|highest| end >= highest),
                 acknowledged_for: acknowledged.then(|| at.at - self.acked_at),
             });
         }
         let overhead = end - start - i64::from(segment.payload_len);
-        let new = self.seen.insert(start, end);
         self.payload_bytes += u64::try_from(new - overhead.min(new)).unwrap_or(0);
         self.highest_end = Some(self.highest_end.map_or(end, |highest| highest.max(end)));
         Novelty { repeats, fresh }

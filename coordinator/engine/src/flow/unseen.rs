@@ -35,8 +35,8 @@ pub(crate) struct Again {
     pub(crate) end: i64,
     /// By this point's clock.
     pub(crate) at: i64,
-    /// None of its octets was new.
-    pub(crate) known: bool,
+    /// From the first to behind the last octet that was new, if all between are; `None` if none is, or not all.
+    pub(crate) fresh: Option<(i64, i64)>,
     /// It ends where all that had passed ended.
     pub(crate) tail: bool,
     /// For how long the last of its octets had been acknowledged by the time it came; `None` if it had not been.
@@ -186,8 +186,8 @@ impl Unseen {
         rest && self.rare.as_ref().is_some_and(|rare| rare.fragments.contains(&start))
     }
 
-    /// The receiver says at `at` that it got `[start, end)` twice (RFC 2883). Where the capture has no arrival of it
-    /// that brought nothing new, one arrival is missing from it.
+    /// The receiver says at `at` that it got `[start, end)` twice (RFC 2883). Where the capture has no second arrival of
+    /// any of it, one is missing.
     pub(crate) fn take_duplicate_sack(&mut self, start: i64, end: i64, at: i64) {
         if !self.came_in_vain(start, end) {
             self.add(Missed { start, end, by: at, counted: false });
@@ -205,9 +205,13 @@ impl Unseen {
         self.rare.as_ref().is_some_and(|rare| rare.duplicate_sacks.iter().any(overlaps))
     }
 
-    /// Whether a packet with some of `[start, end)` brought nothing new.
+    /// Whether a packet brought some of `[start, end)` though that was there already. What else it brought may be new: a
+    /// sender may put several segments into one when it sends them again.
     pub(crate) fn came_in_vain(&self, start: i64, end: i64) -> bool {
-        let suits = |again: &Again| again.known && again.start < end && start < again.end;
+        let suits = |again: &Again| {
+            let (start, end) = (start.max(again.start), end.min(again.end));
+            start < end && again.fresh.is_none_or(|(from, to)| start < from || to < end)
+        };
         self.rare.as_ref().is_some_and(|rare| rare.again.iter().any(suits))
     }
 
@@ -282,15 +286,17 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_sack_is_explained_by_an_arrival_that_brought_nothing_new() {
-        let again = Again { start: 0, end: 10, at: 7, known: true, tail: false, acknowledged_for: None };
+    fn a_duplicate_sack_is_explained_by_an_arrival_of_what_was_there() {
+        let again = Again { start: 0, end: 10, at: 7, fresh: None, tail: false, acknowledged_for: None };
         let mut unseen = Unseen::default();
         unseen.note_again(again);
         unseen.take_duplicate_sack(0, 10, 8);
         assert!(!unseen.lacks(0, 10));
-        unseen.note_again(Again { start: 20, end: 30, known: false, ..again });
+        unseen.note_again(Again { start: 20, end: 40, fresh: Some((30, 40)), ..again });
         unseen.take_duplicate_sack(20, 30, 8);
-        assert!(unseen.lacks(20, 21));
+        assert!(!unseen.lacks(20, 40), "two segments in one, of which the first had come");
+        unseen.take_duplicate_sack(30, 40, 8);
+        assert!(!unseen.lacks(20, 30) && unseen.lacks(30, 31));
     }
 
     #[test]
