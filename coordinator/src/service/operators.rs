@@ -241,3 +241,49 @@ fn refused(refused: &StartRefused) -> Status {
         StartRefused::Start(_) => Status::internal(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::Log;
+    use wire::session_update::Update;
+
+    #[tokio::test]
+    async fn a_watcher_that_does_not_read_holds_nothing_up_and_reads_all_of_it_later() {
+        let log = Log::new();
+        let (_progress, seen) = tokio::sync::watch::channel(Default::default());
+        let spec = wire::SessionSpec::default();
+        let open = Open { spec, started_at_ns: 0, log: log.clone(), progress: seen };
+        let (outbound, mut updates) = mpsc::channel(1);
+        let watching = tokio::spawn(watch(open, outbound));
+        for point in 0..100 {
+            log.push(Update::AgentLost(point));
+            tokio::task::yield_now().await;
+        }
+        log.end(wire::SessionEnded { reason: "over".into(), ..Default::default() });
+        assert!(!watching.is_finished(), "it waits for the reader");
+        let (mut lost, mut end) = (Vec::new(), None);
+        while let Some(update) = updates.recv().await {
+            assert!(end.is_none(), "nothing follows the end");
+            match update.unwrap().update.unwrap() {
+                Update::AgentLost(point) => lost.push(point),
+                Update::Ended(ended) => end = Some(ended.reason),
+                Update::Counts(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((lost, end.as_deref()), ((0..100).collect(), Some("over")));
+        watching.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_watcher_that_leaves_is_forgotten() {
+        let (_progress, seen) = tokio::sync::watch::channel(Default::default());
+        let spec = wire::SessionSpec::default();
+        let open = Open { spec, started_at_ns: 0, log: Log::new(), progress: seen };
+        let (outbound, updates) = mpsc::channel(1);
+        let watching = tokio::spawn(watch(open, outbound));
+        drop(updates);
+        watching.await.unwrap();
+    }
+}
