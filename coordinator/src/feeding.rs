@@ -28,8 +28,8 @@ pub(crate) trait Consumer {
     fn advance(&mut self, point: CapturePointId, watermark: Watermark);
     /// The point is a file, was read to its end and has these counters; it covers the time from then on.
     fn file_read(&mut self, point: CapturePointId, covers_from: Timestamp<Local>, stats: PointStats);
-    /// The point has delivered all there is.
-    fn end(&mut self, point: CapturePointId);
+    /// The point has delivered all there is; `early`: it was over before anyone had ended it.
+    fn end(&mut self, point: CapturePointId, early: bool);
     /// The next event.
     fn poll(&mut self) -> Option<Event>;
     /// Where the consumer stands.
@@ -99,8 +99,12 @@ impl Consumer for Feed {
         self.correlator().push_stats(point, stats);
     }
 
-    fn end(&mut self, point: CapturePointId) {
-        Self::end(self, point);
+    fn end(&mut self, point: CapturePointId, early: bool) {
+        if early {
+            self.break_off(point);
+        } else {
+            Self::end(self, point);
+        }
     }
 
     fn poll(&mut self) -> Option<Event> {
@@ -170,13 +174,14 @@ pub(crate) fn run(
             }
             Step::Advance(watermark) => consumer.advance(point, watermark),
             Step::End => {
+                let stats = recording.stats(point)?;
+                let early = stats.ended_early.is_some();
                 if let Some(recorded) =
                     points.get(place).filter(|known| known.point.kind == CaptureKind::File)
                 {
-                    let stats = recording.stats(point)?;
                     consumer.file_read(point, recorded.covers_from(&stats), stats);
                 }
-                consumer.end(point);
+                consumer.end(point, early);
             }
             Step::Wait => {
                 arrivals.wait_for_news(point, &arrived).ok_or(FeedError::Aborted)?;

@@ -129,6 +129,11 @@ impl Correlator {
         self.session.points[usize::from(point.0)].interrupt(Window { from, to: to.max(from) });
     }
 
+    /// The capture of `point` was over before anyone had ended it.
+    pub(crate) fn broke_off(&mut self, point: CapturePointId) {
+        self.session.points[usize::from(point.0)].broke_off = true;
+    }
+
     /// Takes in what was told beside records: the host's counters, packets that were dropped.
     pub(crate) fn take_sidecar(&mut self, point: CapturePointId, sidecar: &Sidecar) {
         self.session.points[usize::from(point.0)].take_sidecar(sidecar);

@@ -185,6 +185,13 @@ impl Feed {
         }
     }
 
+    /// `point` has delivered all there is, and its capture was over before anyone had ended it: its last counters are
+    /// missing.
+    pub fn break_off(&mut self, point: CapturePointId) {
+        self.correlator.broke_off(point);
+        self.end(point);
+    }
+
     /// `point` has delivered all there is.
     pub fn end(&mut self, point: CapturePointId) {
         let queue = &mut self.queues[usize::from(point.0)];

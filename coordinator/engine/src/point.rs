@@ -9,6 +9,10 @@ use correlate_proto::{CaptureKind, CapturePoint, Coverage, PointStats, Role, Tim
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// An agent reads its capture's counters once a second, a busy one later. Of so long before a capture broke off nobody
+/// knows what the kernel dropped of it.
+pub(crate) const UNCOUNTED_NS: i64 = 1_500_000_000;
+
 /// A capture point with its state.
 #[derive(Debug)]
 pub(crate) struct Point {
@@ -24,6 +28,8 @@ pub(crate) struct Point {
     pub(crate) gaps: Vec<Window>,
     /// Until when the capture is known to have run, once it is over.
     pub(crate) ran_until: Option<i64>,
+    /// It was over before anyone had ended it: of its end there are no counters.
+    pub(crate) broke_off: bool,
     /// Everything up to here has been delivered.
     pub(crate) watermark: Option<i64>,
     /// All there is has been delivered, of every point.
@@ -76,6 +82,7 @@ impl Point {
             covers_from: None,
             gaps: Vec::new(),
             ran_until: None,
+            broke_off: false,
             watermark: None,
             ended: false,
             rough_offset: 0,
@@ -94,12 +101,13 @@ impl Point {
         }
     }
 
-    /// Whether the capture is proven to have run during all of `window`. `vouched` captures always ran.
+    /// Whether the capture is proven to have run during all of `window`, and to have told what it dropped. `vouched`
+    /// captures always ran.
     pub(crate) fn covers(&self, window: Window) -> bool {
         if self.info.vouched {
             return true;
         }
-        if self.gaps.iter().any(|gap| gap.from <= window.to && window.from <= gap.to) {
+        if self.gaps.iter().any(|gap| gap.from - UNCOUNTED_NS <= window.to && window.from <= gap.to) {
             return false;
         }
         let within = |from: i64, to: i64| from <= window.from && window.to <= to;
@@ -117,7 +125,9 @@ impl Point {
     pub(crate) fn covered_to(&self) -> Option<i64> {
         match self.info.kind {
             CaptureKind::Live { .. } if !self.ended || self.steady.is_some() => {
-                self.watermark.map(|watermark| watermark.min(self.ran_until.unwrap_or(i64::MAX)))
+                let uncounted = if self.broke_off { UNCOUNTED_NS } else { 0 };
+                let ran_until = self.ran_until.map_or(i64::MAX, |until| until.saturating_sub(uncounted));
+                self.watermark.map(|watermark| watermark.min(ran_until))
             }
             CaptureKind::Live { .. } | CaptureKind::File => self.span.map(|(_, last)| last),
         }
@@ -303,23 +313,33 @@ mod tests {
             vouched: false,
         };
         let mut point = Point::new(info, 1, "server".to_owned());
-        (point.covers_from, point.watermark) = (Some(0), Some(100));
-        let read = |at_ns| correlate_proto::HostCounters { at_ns, deltas: [("x".to_owned(), 0)].into() };
-        for at_ns in [0, 40, 60, 100] {
-            point.take_sidecar(&Sidecar { host_counters: vec![read(at_ns)], ..Sidecar::default() });
+        let tenths = |at: i64| at * 100_000_000;
+        (point.covers_from, point.watermark) = (Some(0), Some(tenths(100)));
+        let read =
+            |at| correlate_proto::HostCounters { at_ns: tenths(at), deltas: [("x".to_owned(), 0)].into() };
+        for at in [0, 40, 60, 100] {
+            point.take_sidecar(&Sidecar { host_counters: vec![read(at)], ..Sidecar::default() });
         }
-        let window = |from, to| Window { from, to };
+        let window = |from, to| Window { from: tenths(from), to: tenths(to) };
         assert!(point.covers(window(30, 70)) && point.has_counters(window(30, 70)));
         point.interrupt(window(40, 60));
-        for (from, to, covered) in
-            [(0, 39, true), (61, 100, true), (0, 40, false), (50, 55, false), (60, 80, false)]
-        {
+        // What the kernel dropped just before the gap was never read; the host's counters were.
+        for (from, to, counted, covered) in [
+            (0, 24, true, true),
+            (0, 26, true, false),
+            (61, 100, true, true),
+            (0, 40, false, false),
+            (50, 55, false, false),
+            (60, 80, false, false),
+        ] {
             assert_eq!(point.covers(window(from, to)), covered, "{from} to {to}");
-            assert_eq!(point.has_counters(window(from, to)), covered, "{from} to {to}");
+            assert_eq!(point.has_counters(window(from, to)), counted, "{from} to {to}");
         }
         assert_eq!(point.moved(window(45, 50), "x"), None);
         // Event time goes on without a capture that is over.
-        (point.ran_until, point.watermark) = (Some(90), Some(500));
+        (point.ran_until, point.watermark) = (Some(tenths(90)), Some(tenths(500)));
         assert!(point.covers(window(70, 90)) && !point.covers(window(80, 91)));
+        point.broke_off = true;
+        assert!(point.covers(window(65, 75)) && !point.covers(window(65, 76)));
     }
 }

@@ -128,7 +128,7 @@ impl Consumer for Merge {
         assert!(!self.points[usize::from(point.0)].ended, "what a file covers is known before it ends");
     }
 
-    fn end(&mut self, point: CapturePointId) {
+    fn end(&mut self, point: CapturePointId, _early: bool) {
         self.points[usize::from(point.0)].ended = true;
         self.merge();
     }
