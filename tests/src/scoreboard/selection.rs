@@ -73,12 +73,13 @@ pub fn runs(options: &Options) -> Result<Vec<(Variant, Scenario)>, String> {
     Ok(runs)
 }
 
-/// The kinds that are asked for. Offloads at one end only are what a scenario is about, and where one version of IP or
-/// offloads of one sort alone are asked for, a scenario that is about the other runs as itself.
+/// The kinds that are asked for. Offloads at one end only are what a scenario is about. Where one version of IP or
+/// offloads of one sort alone are asked for of all scenarios, one that is about the other runs as itself.
 fn kinds(options: &Options, scenario: &Scenario) -> Vec<(IpVersion, Offloads)> {
     let (first_ip, first_offloads) = options.kinds[0];
-    let one_ip = options.kinds.iter().all(|(ip, _)| *ip == first_ip);
-    let one_sort = options.kinds.iter().all(|(_, offloads)| *offloads == first_offloads);
+    let of_all = options.scenarios.is_empty();
+    let one_ip = of_all && options.kinds.iter().all(|(ip, _)| *ip == first_ip);
+    let one_sort = of_all && options.kinds.iter().all(|(_, offloads)| *offloads == first_offloads);
     let own = |(ip, offloads): &(IpVersion, Offloads)| {
         let ip = if one_ip && scenario.ip == IpVersion::V6 { scenario.ip } else { *ip };
         let offloads = match scenario.offloads {

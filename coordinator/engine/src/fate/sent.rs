@@ -39,7 +39,7 @@ impl Ends<'_> {
         let (earliest, latest) = self.arrival(piece);
         let in_cover =
             self.receiving().covers(Window { from: earliest, to: latest.saturating_add(self.slack) });
-        if !in_cover && !self.was_overtaken(piece, tally) {
+        if !in_cover && !self.was_overtaken(piece, tally) && !self.was_replaced(piece) {
             return Judged::surely(Fate::Uncovered);
         }
         let (half, start, end) = self.at_receiver(piece);
@@ -93,6 +93,16 @@ impl Ends<'_> {
         let (earliest, latest) = self.arrival(piece);
         let chance = Window { from: earliest, to: latest.saturating_add(self.settling) };
         tally.delivered_beyond(piece.serial + OVERTAKEN_BY, settled) && self.receiving().covers(chance)
+    }
+
+    /// Whether octets that `piece` was the first to carry arrived in the capture with a later copy: its sender waited for a
+    /// round trip at least before it sent that, so `piece` had its chance there (§4.2: the hole closes with the copy that
+    /// was sent again).
+    fn was_replaced(&self, piece: &Piece) -> bool {
+        let (half, start, end) = self.at_receiver(piece);
+        let (from, to) = self.arrival(piece);
+        let arrived = piece.len > 0 && !piece.repeats && half.seen.contains(start, end);
+        arrived && self.receiving().covers(Window { from, to })
     }
 
     /// Whether an acknowledgement proves that the receiver got this copy though its capture has none: one that

@@ -66,13 +66,27 @@ proptest! {
 
 /// One bulk transfer from the server whose data segments are lost as `lose` says by their place in the direction.
 fn bulk(lose: impl Fn(&Wire) -> bool + 'static, segments: u32) -> (super::judge::Judgement, [u64; 2]) {
+    bulk_within(lose, segments, Some(4 * SEC))
+}
+
+/// The same; the captures run for so long after the last packet, or are files of a short path that end with it.
+fn bulk_within(
+    lose: impl Fn(&Wire) -> bool + 'static,
+    segments: u32,
+    after: Option<i64>,
+) -> (super::judge::Judgement, [u64; 2]) {
     let mut sim = Sim::new(7).over(move |wire, _| if lose(wire) { Passage::Lose } else { Passage::Pass });
+    if after.is_none() {
+        sim.delay = [MS / 5; 2];
+    }
     let mut talk = Talk::new(&mut sim, 40_000, 0);
     talk.open(&mut sim);
     talk.transfer(&mut sim, S2C, segments, 10);
-    talk.close(&mut sim, C2S);
+    if after.is_some() {
+        talk.close(&mut sim, C2S);
+    }
     let made = sim.lost;
-    (Judge::until(talk.now + 4 * SEC).of(sim), made)
+    (after.map_or_else(Judge::default, |after| Judge::until(talk.now + after)).of(sim), made)
 }
 
 #[test]
@@ -84,6 +98,13 @@ fn one_lost_segment_in_a_hundred_is_a_note_and_three_are_an_error() {
     let found = judged.the(Code::PacketLoss);
     assert_eq!((found.severity, found.confidence), (Severity::Error, Confidence::Proven));
     assert!(matches!(found.details, Details::Loss { lost: 3, .. }));
+}
+
+#[test]
+fn a_loss_that_was_made_good_before_a_file_ends_counts_however_soon_that_is() {
+    let (judged, made) =
+        bulk_within(|wire| wire.direction == S2C && [20, 40, 97].contains(&wire.index), 100, None);
+    assert_eq!((judged.the(Code::PacketLoss).count, made), (3, [0, 3]));
 }
 
 #[test]
