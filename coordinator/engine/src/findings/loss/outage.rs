@@ -58,6 +58,11 @@ fn grade(place: &Place<'_>, silence: &Silence) -> Confidence {
         return Confidence::Unconfirmed;
     }
     let chance = against_chance(place.totals, silence);
+    // Chance is the usual reason of losses, and many rows of them were there to choose from: what may well be chance is
+    // told as `packet-loss`.
+    if chance.grade(1, 1) < Confidence::Strong {
+        return Confidence::Unconfirmed;
+    }
     let odds = if silence.confirmed > 0 {
         chance
     } else {
@@ -68,17 +73,22 @@ fn grade(place: &Place<'_>, silence: &Silence) -> Confidence {
     odds.grade(1, 1).min(at_most)
 }
 
-/// The odds against that many losses in a row, by how often and how close together the direction loses else.
+/// The odds against that many losses in a row, by how often and how close together the direction loses else. How often it
+/// does is known from what it sent only: each loss of the row makes the next one more likely (Laplace's rule of
+/// succession), and much more so where little was sent.
 fn against_chance(totals: &PathTotals, silence: &Silence) -> Odds {
     let (delivered, lost) = totals.delivered_and_lost();
     let elsewhere = lost.saturating_sub(silence.lost_in_all());
     let runs_here = u64::try_from(silence.connections.len()).unwrap_or(u64::MAX);
     let runs = totals.bursts.saturating_sub(runs_here).min(elsewhere);
-    let ratio = stats::ratio(elsewhere + 1, delivered + elsewhere + 2);
     let again = if elsewhere > 0 { 1.0 - stats::ratio(runs, elsewhere) } else { 0.0 };
-    let further = stats::real(silence.occasions().saturating_sub(1));
+    let row = (0..silence.occasions().max(1)).map(|before| {
+        let ratio = stats::ratio(elsewhere + before + 1, delivered + elsewhere + before + 2);
+        let chance = if before > 0 { again.max(ratio).min(0.999) } else { ratio };
+        -chance.ln()
+    });
     let choices = stats::real(delivered + elsewhere + 1).ln();
-    Odds::of(-ratio.ln() - again.max(ratio).min(0.999).ln() * further - choices)
+    Odds::of(row.sum::<f64>() - choices)
 }
 
 /// The finding about the outages of a direction.
