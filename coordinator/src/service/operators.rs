@@ -246,12 +246,13 @@ fn refused(refused: &StartRefused) -> Status {
 mod tests {
     use super::*;
     use crate::daemon::Log;
+    use crate::session::SessionProgress;
     use wire::session_update::Update;
 
     #[tokio::test]
     async fn a_watcher_that_does_not_read_holds_nothing_up_and_reads_all_of_it_later() {
         let log = Log::new();
-        let (_progress, seen) = tokio::sync::watch::channel(Default::default());
+        let (_progress, seen) = tokio::sync::watch::channel(SessionProgress::default());
         let spec = wire::SessionSpec::default();
         let open = Open { spec, started_at_ns: 0, log: log.clone(), progress: seen };
         let (outbound, mut updates) = mpsc::channel(1);
@@ -265,11 +266,13 @@ mod tests {
         let (mut lost, mut end) = (Vec::new(), None);
         while let Some(update) = updates.recv().await {
             assert!(end.is_none(), "nothing follows the end");
-            match update.unwrap().update.unwrap() {
-                Update::AgentLost(point) => lost.push(point),
-                Update::Ended(ended) => end = Some(ended.reason),
-                Update::Counts(_) => {}
-                other => panic!("{other:?}"),
+            let update = update.unwrap().update.unwrap();
+            if let Update::AgentLost(point) = update {
+                lost.push(point);
+            } else if let Update::Ended(ended) = update {
+                end = Some(ended.reason);
+            } else {
+                assert!(matches!(update, Update::Counts(_)), "{update:?}");
             }
         }
         assert_eq!((lost, end.as_deref()), ((0..100).collect(), Some("over")));
@@ -278,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watcher_that_leaves_is_forgotten() {
-        let (_progress, seen) = tokio::sync::watch::channel(Default::default());
+        let (_progress, seen) = tokio::sync::watch::channel(SessionProgress::default());
         let spec = wire::SessionSpec::default();
         let open = Open { spec, started_at_ns: 0, log: Log::new(), progress: seen };
         let (outbound, updates) = mpsc::channel(1);
