@@ -115,6 +115,11 @@ fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
     // While it was lost again and again: what passes later may only show that an outage is over.
     let since = largest(range.first_at, range.last_at, 0);
     let beside = largest(range.first_at.saturating_sub(SAME_BURST_NS), range.last_at, LEAST_SIZE_BESIDE);
+    // One as large passed as well in that burst: something changed since, and it need not be a limit of size.
+    let beside = beside.filter(|_| {
+        let burst = range.first_at.saturating_sub(SAME_BURST_NS);
+        !sizes.iter().any(|seen| seen.ip_len >= smallest_lost && seen.sent_within(burst, range.first_at))
+    });
     // Where small ones are lost as well, the direction is dead for all sizes.
     let all_big = |passes: u32| tally.trailing.is_none_or(|run| run.smallest() > passes);
     let on_the_path =
