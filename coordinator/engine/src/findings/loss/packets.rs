@@ -60,7 +60,7 @@ fn share<'a>(place: &Place<'a>) -> Option<(Counts, &'a Cases)> {
 /// Whether the receiver's capture would show so many pure ACKs had they arrived: no later copy of one tells.
 fn would_show(place: &Place<'_>, acks: Counts) -> bool {
     let receiver = &place.session.points[place.ends().1];
-    acks.lost == 0 || Odds::of_absence(receiver, acks.lost).grade(acks.lost, acks.sent) >= Confidence::Strong
+    acks.lost == 0 || Odds::of_absence(receiver, acks.lost).grade(acks.lost, acks.sent) == Confidence::Proven
 }
 
 /// Whether ACKs are lost more often than other segments, beyond chance.
