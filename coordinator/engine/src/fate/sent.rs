@@ -68,13 +68,23 @@ impl Ends<'_> {
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
             return Judged::surely(Fate::MissedByReceiver);
         }
-        let confirmed = piece.len > 0 && half.seen.contains(start, end) && !self.was_sent_in_vain(piece);
+        let replaced = piece.len > 0 && half.seen.contains(start, end);
+        let confirmed = replaced && self.is_acknowledged(piece) && !self.was_sent_in_vain(piece);
         tally.lose(piece, confirmed);
         if confirmed {
             Judged::surely(Fate::Lost)
         } else {
             Judged::unless_suspect(Fate::Lost, self.receiver.point, Fate::Ambiguous)
         }
+    }
+
+    /// Whether the receiver's host took in the octets of `piece`, whichever copy brought them. From one that acknowledges
+    /// nothing, sending again tells nothing: it may have got the first copy as well.
+    fn is_acknowledged(&self, piece: &Piece) -> bool {
+        let (at_sender, _, to) = self.at_sender(piece);
+        let (at_receiver, _, end) = self.at_receiver(piece);
+        at_sender.acked.is_some_and(|acked| acked >= to)
+            || at_receiver.acked.is_some_and(|acked| acked >= end)
     }
 
     /// Whether `piece` may have been sent after an earlier copy had arrived: then that copy says nothing of this one.
