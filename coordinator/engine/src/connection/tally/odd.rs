@@ -73,7 +73,9 @@ impl Tally {
         });
         self.reordered += if late == 1 { u64::from(sent.wire) } else { late };
         let stale = if received.known() { sent.wire } else { received.stale.min(sent.wire) };
-        if received.kind == Kind::Rst || !received.repeats || stale == 0 {
+        // What its sender had not sent before is no retransmission, whatever brought the octets: a duplicate, of which the
+        // receiver's capture lacks the first.
+        if received.kind == Kind::Rst || !(sent.repeats && received.repeats) || stale == 0 {
             return;
         }
         self.spurious += u64::from(stale);
