@@ -46,10 +46,12 @@ pub(super) fn check(view: &View<'_>, symptoms: &mut Vec<Symptom>) {
         },
         format!("{} to {}", flow.client(), flow.server()),
     )];
+    // Of a connection of which a capture lacks much the other half may be there and not recognized.
+    let lossy = session.points.iter().any(crate::point::Point::is_suspect);
     let symptom = Symptom::new(
         Code::UnpairedConnection,
         Severity::Info,
-        Confidence::Proven,
+        if lossy { Confidence::Likely } else { Confidence::Proven },
         Location::Capture,
         |told| format!("Seen at one end only, in {}: {}.", told.of, told.worst.note),
     );
