@@ -5,7 +5,7 @@ use super::recording::Recording;
 use super::severity::severity_of;
 use correlate_lab::{Done, Entry, Leg};
 use correlate_proto::report::Severity;
-use correlate_proto::{Direction, FourTuple};
+use correlate_proto::{Direction, FourTuple, TcpFlags};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Codes that are true of a recording of which records are missing, whatever the scenario: the capture is incomplete,
@@ -81,6 +81,13 @@ impl<'a> Truth<'a> {
         Some(found.map(|entry| entry.connection).collect())
     }
 
+    /// Connections in which the middlebox made up a reset.
+    fn forged(&self) -> BTreeSet<FourTuple> {
+        let resets = self.recording.ledger().iter().filter(|entry| entry.done == Done::Inject);
+        let resets = resets.filter(|entry| entry.flags_left.has(TcpFlags::RST));
+        resets.map(|entry| entry.connection).collect()
+    }
+
     /// What is due to be said under a code.
     pub fn due(&self, code: &str) -> Due {
         let expect = &self.recording.scenario.expect;
@@ -89,6 +96,10 @@ impl<'a> Truth<'a> {
         let of_capture = self.quality != Quality::Clean && TRUE_OF_INCOMPLETE.contains(&code);
         if of_capture && !listed(&expect.must) {
             return Due::Allowed;
+        }
+        if self.quality != Quality::Clean && code == "rst-injected" && !listed(&expect.must) {
+            // That a reset was forged stays true where the packet that would say why is among those taken out.
+            return Due::AtMost(self.forged());
         }
         match (listed(&expect.must), concerned) {
             // What must be there by plan did not happen in this run.
