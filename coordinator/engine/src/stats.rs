@@ -41,7 +41,7 @@ pub(crate) fn wilson95(hits: u64, trials: u64) -> (f64, f64) {
 }
 
 /// How many standard errors the ratio `a` of `a_trials` is above `b` of `b_trials`, pooled. Absent if the
-/// normal approximation does not hold (an expected count below five): use [`fisher_p`] then.
+/// normal approximation does not hold (an expected count below five).
 pub(crate) fn two_proportion_z(a: u64, a_trials: u64, b: u64, b_trials: u64) -> Option<f64> {
     let total = real(a_trials) + real(b_trials);
     let pooled = (real(a) + real(b)) / total;
@@ -54,7 +54,7 @@ pub(crate) fn two_proportion_z(a: u64, a_trials: u64, b: u64, b_trials: u64) -> 
 }
 
 /// Fisher's exact test, two-sided: the probability of a table as unlikely as this one or more if both ratios
-/// are the same. Absent for more than 10 000 trials together, where [`two_proportion_z`] or more patience serves.
+/// are the same. Absent for more than 10 000 trials together, where [`two_proportion_z`] serves.
 pub(crate) fn fisher_p(a: u64, a_trials: u64, b: u64, b_trials: u64) -> Option<f64> {
     let (hits, total) = (a.checked_add(b)?, a_trials.checked_add(b_trials)?);
     if total > EXACT || a > a_trials || b > b_trials {
@@ -90,11 +90,12 @@ fn log_factorials(last: u64) -> Vec<f64> {
         .collect()
 }
 
-/// Whether two ratios differ beyond doubt (two-sided 0.1 %), by whichever test holds; `false` if neither does.
+/// Whether two ratios differ beyond doubt (two-sided 0.1 %): by the exact test while it can be had, as the other is blunt
+/// where one ratio is 0.
 pub(crate) fn differ(a: u64, a_trials: u64, b: u64, b_trials: u64) -> bool {
-    match two_proportion_z(a, a_trials, b, b_trials) {
-        Some(z) => z.abs() > Z_SURE,
-        None => fisher_p(a, a_trials, b, b_trials).is_some_and(|p| p < 0.001),
+    match fisher_p(a, a_trials, b, b_trials) {
+        Some(p) => p < 0.001,
+        None => two_proportion_z(a, a_trials, b, b_trials).is_some_and(|z| z.abs() > Z_SURE),
     }
 }
 
@@ -199,7 +200,9 @@ mod tests {
     fn ratios_differ_only_beyond_doubt() {
         assert!(differ(50, 1000, 5, 1000));
         assert!(!differ(12, 1000, 8, 1000));
-        assert!(differ(9, 60, 0, 200), "few counts, exact test");
+        assert!(differ(9, 60, 0, 200), "few counts");
+        assert!(differ(114, 5_679, 0, 526), "a normal approximation has it at 3.28 standard errors");
+        assert!(differ(1_140, 56_790, 0, 5_260) && !differ(1_140, 56_790, 106, 5_260), "more than is exact");
         assert!(!differ(1, 60, 0, 60));
     }
 
