@@ -82,7 +82,7 @@ fn is_captured_whole(scenario: &Scenario) -> bool {
 /// What a live capture's report would say had nobody read the hosts' counters, which captures do not have.
 fn without_counters(live: &Report) -> BTreeSet<(&str, &str)> {
     let blind = |(code, place)| (if code == "accept-queue-full" { "syn-unanswered" } else { code }, place);
-    live.accusations().into_iter().map(blind).collect()
+    live.shared_accusations().into_iter().map(blind).collect()
 }
 
 /// What the report says of why packets are lost, if that is not the scenario's cause. An outage has a finding of its own.
@@ -100,7 +100,7 @@ fn causes(scenario: &Scenario, captures: &Ran) -> Option<String> {
 
 fn unlike(live: &Ran, captures: &Ran) -> Option<String> {
     let (live, captures) = (Report::read(live).ok()?, Report::read(captures).ok()?);
-    let (live, captures) = (without_counters(&live), captures.accusations());
+    let (live, captures) = (without_counters(&live), captures.shared_accusations());
     (live != captures).then(|| format!("live {live:?}, captures {captures:?}"))
 }
 

@@ -100,7 +100,11 @@ fn play(office: &Office, scenario: &Scenario) -> Result<(), Trouble> {
 /// Codes with the place that they blame.
 fn found(ran: &Ran) -> Result<BTreeSet<(String, String)>, String> {
     let report = Report::read(ran)?;
-    Ok(report.accusations().into_iter().map(|(code, place)| (code.to_owned(), place.to_owned())).collect())
+    Ok(report
+        .shared_accusations()
+        .into_iter()
+        .map(|(code, place)| (code.to_owned(), place.to_owned()))
+        .collect())
 }
 
 /// The hosts as a session in one process names them.

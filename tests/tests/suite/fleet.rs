@@ -76,7 +76,7 @@ impl Stage {
 
 fn accusations(ran: &Ran) -> Vec<(String, String)> {
     let report = Report::read(ran).unwrap_or_else(|error| panic!("{error}"));
-    report.accusations().into_iter().map(|(code, place)| (code.to_owned(), place.to_owned())).collect()
+    report.shared_accusations().into_iter().map(|(code, place)| (code.to_owned(), place.to_owned())).collect()
 }
 
 /// The report again from the recording that the coordinator keeps.

@@ -58,6 +58,12 @@ impl Report {
         self.findings().map(|finding| (finding.code(), finding.text("location"))).collect()
     }
 
+    /// The same, as far as another capture of the same packets must agree. Frames that two processors handle at once may
+    /// reach one socket in one order and another in the other, and which of them came late is each capture's own.
+    pub(crate) fn shared_accusations(&self) -> BTreeSet<(&str, &str)> {
+        self.accusations().into_iter().filter(|(code, _)| *code != "reordering").collect()
+    }
+
     /// The value at a JSON pointer (RFC 6901); null if there is none.
     pub(crate) fn at(&self, pointer: &str) -> &Value {
         self.0.pointer(pointer).unwrap_or(&Value::Null)
