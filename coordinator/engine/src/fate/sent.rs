@@ -42,7 +42,7 @@ impl Ends<'_> {
         if !in_cover && !self.was_overtaken(piece, tally) && !self.was_replaced(piece) {
             return Judged::surely(Fate::Uncovered);
         }
-        let (half, start, end) = self.at_receiver(piece);
+        let half = self.receiver.half(self.direction);
         let forgotten = lane.sent.given_up() + lane.received.given_up() > 0
             || lane.sent.forgot_since(piece.at)
             || lane.received.forgot_since(earliest)
@@ -68,14 +68,20 @@ impl Ends<'_> {
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
             return Judged::surely(Fate::MissedByReceiver);
         }
-        let replaced = piece.len > 0 && half.seen.contains(start, end);
-        let confirmed = replaced && self.is_acknowledged(piece) && !self.was_sent_in_vain(piece);
+        let confirmed =
+            self.has_octets_of(piece) && self.is_acknowledged(piece) && !self.was_sent_in_vain(piece);
         tally.lose(piece, confirmed);
         if confirmed {
             Judged::surely(Fate::Lost)
         } else {
             Judged::unless_suspect(Fate::Lost, self.receiver.point, Fate::Ambiguous)
         }
+    }
+
+    /// Whether the receiver's capture has the octets of `piece`, whichever copy brought them.
+    fn has_octets_of(&self, piece: &Piece) -> bool {
+        let (half, start, end) = self.at_receiver(piece);
+        piece.len > 0 && half.seen.contains(start, end)
     }
 
     /// Whether the receiver's host took in the octets of `piece`, whichever copy brought them. From one that acknowledges
@@ -109,10 +115,8 @@ impl Ends<'_> {
     /// round trip at least before it sent that, so `piece` had its chance there (§4.2: the hole closes with the copy that
     /// was sent again).
     fn was_replaced(&self, piece: &Piece) -> bool {
-        let (half, start, end) = self.at_receiver(piece);
         let (from, to) = self.arrival(piece);
-        let arrived = piece.len > 0 && !piece.repeats && half.seen.contains(start, end);
-        arrived && self.receiving().covers(Window { from, to })
+        !piece.repeats && self.has_octets_of(piece) && self.receiving().covers(Window { from, to })
     }
 
     /// Whether an acknowledgement proves that the receiver got this copy though its capture has none: one that

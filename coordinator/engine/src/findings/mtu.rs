@@ -102,7 +102,10 @@ fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
     let (start, range) = lost_again_and_again(tally)?;
     let smallest_lost = range.ip_len;
     let sizes = tally.sizes();
-    if sizes.iter().any(|seen| seen.ip_len >= smallest_lost && seen.sent_within(range.first_at, i64::MAX)) {
+    let as_large = |from: i64, to: i64| {
+        sizes.iter().any(|seen| seen.ip_len >= smallest_lost && seen.sent_within(from, to))
+    };
+    if as_large(range.first_at, i64::MAX) {
         return None;
     }
     let smaller = || sizes.iter().filter(|seen| seen.ip_len < smallest_lost);
@@ -114,12 +117,10 @@ fn bracket(tally: &Tally, known: Option<SizeLimit>) -> Option<Bracket> {
     };
     // While it was lost again and again: what passes later may only show that an outage is over.
     let since = largest(range.first_at, range.last_at, 0);
-    let beside = largest(range.first_at.saturating_sub(SAME_BURST_NS), range.last_at, LEAST_SIZE_BESIDE);
+    let burst = range.first_at.saturating_sub(SAME_BURST_NS);
+    let beside = largest(burst, range.last_at, LEAST_SIZE_BESIDE);
     // One as large passed as well in that burst: something changed since, and it need not be a limit of size.
-    let beside = beside.filter(|_| {
-        let burst = range.first_at.saturating_sub(SAME_BURST_NS);
-        !sizes.iter().any(|seen| seen.ip_len >= smallest_lost && seen.sent_within(burst, range.first_at))
-    });
+    let beside = beside.filter(|_| !as_large(burst, range.first_at));
     // Where small ones are lost as well, the direction is dead for all sizes.
     let all_big = |passes: u32| tally.trailing.is_none_or(|run| run.smallest() > passes);
     let on_the_path =
