@@ -249,12 +249,17 @@ mod tests {
     use crate::session::SessionProgress;
     use wire::session_update::Update;
 
+    /// A session, and what tells of its progress.
+    fn open() -> (Open, tokio::sync::watch::Sender<SessionProgress>) {
+        let (progress, seen) = tokio::sync::watch::channel(SessionProgress::default());
+        let spec = wire::SessionSpec::default();
+        (Open { spec, started_at_ns: 0, log: Log::new(), progress: seen }, progress)
+    }
+
     #[tokio::test]
     async fn a_watcher_that_does_not_read_holds_nothing_up_and_reads_all_of_it_later() {
-        let log = Log::new();
-        let (_progress, seen) = tokio::sync::watch::channel(SessionProgress::default());
-        let spec = wire::SessionSpec::default();
-        let open = Open { spec, started_at_ns: 0, log: log.clone(), progress: seen };
+        let (open, _progress) = open();
+        let log = open.log.clone();
         let (outbound, mut updates) = mpsc::channel(1);
         let watching = tokio::spawn(watch(open, outbound));
         for point in 0..100 {
@@ -281,9 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watcher_that_leaves_is_forgotten() {
-        let (_progress, seen) = tokio::sync::watch::channel(SessionProgress::default());
-        let spec = wire::SessionSpec::default();
-        let open = Open { spec, started_at_ns: 0, log: Log::new(), progress: seen };
+        let (open, _progress) = open();
         let (outbound, updates) = mpsc::channel(1);
         let watching = tokio::spawn(watch(open, outbound));
         drop(updates);
