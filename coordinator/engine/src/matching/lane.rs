@@ -154,6 +154,9 @@ impl Lane {
                     next = Some((end, leftover));
                 }
             }
+            if current.start == counterpart.start {
+                self.learner.learn_cut(&current, &counterpart);
+            }
             let (mine, theirs) = (part(&current, from, to), part(&counterpart, from, to));
             let mut pair = self.pair(end, mine, theirs);
             (pair.certain, pair.recut) = (false, true);

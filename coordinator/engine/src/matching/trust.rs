@@ -32,6 +32,8 @@ pub(crate) struct Trust {
     pub(crate) ids: Worth,
     /// Timestamp value.
     pub(crate) stamps: Worth,
+    /// A device on the way cuts packets anew and gives what it makes IP IDs of its own.
+    pub(crate) cut_anew: bool,
 }
 
 impl Trust {
@@ -72,8 +74,8 @@ impl Trust {
     }
 
     /// Whether two data pieces that share octets can be one transmission that the two ends show cut
-    /// differently: offload on one side, or a device that re-cuts. A device that cuts for itself numbers packets for
-    /// itself, so of octets that neither end has seen before the IP ID may differ.
+    /// differently: offload on one side, or a device that re-cuts. Such a device may number what it makes for itself,
+    /// so the IP ID may differ where that is known of it, and of octets that neither end has seen before.
     pub(crate) fn recut(self, a: &Piece, b: &Piece) -> bool {
         a.kind == Kind::Data
             && b.kind == Kind::Data
@@ -83,6 +85,7 @@ impl Trust {
             && (self.stamps == Worth::Ignored || agree(a.tsval, b.tsval))
             && (a.start != b.start
                 || self.ids == Worth::Ignored
+                || self.cut_anew
                 || agree(a.ip_id, b.ip_id)
                 || !(a.repeats || b.repeats))
     }
@@ -116,6 +119,7 @@ pub(crate) struct Learner {
     pub(crate) trust: Trust,
     id_agreed: u8,
     id_differed: u8,
+    cut_id_differed: u8,
     stamp_agreed: u8,
     stamp_differed: u8,
     /// By how much a timestamp last differed.
@@ -135,6 +139,14 @@ impl Learner {
             return self.learn_stamps(sent.wrapping_sub(received));
         }
         None
+    }
+
+    /// Takes in a match of pieces that begin alike and are cut differently.
+    pub(crate) fn learn_cut(&mut self, sent: &Piece, received: &Piece) {
+        if !self.trust.cut_anew && !agree(sent.ip_id, received.ip_id) {
+            self.cut_id_differed += 1;
+            self.trust.cut_anew = self.cut_id_differed >= REWRITTEN_AFTER;
+        }
     }
 
     fn learn_ids(&mut self, sent: Option<u16>, received: Option<u16>) {
