@@ -135,6 +135,21 @@ impl Entry {
     pub const fn is_by_host(&self) -> bool {
         !matches!(self.done, Done::Duplicate | Done::Inject | Done::Piece)
     }
+
+    /// The sequence number of one of its wire segments, counted from 0, and how many octets of sequence space that has.
+    /// A SYN and a FIN are octets too; a FIN goes with the last segment.
+    pub fn octets(&self, place: usize) -> (u32, u32) {
+        let flag = |flag: TcpFlags| u32::from(self.flags.has(flag));
+        let len = u32::try_from(self.payload_len).unwrap_or(0) + flag(TcpFlags::SYN) + flag(TcpFlags::FIN);
+        let last = self.wire_segments.saturating_sub(1);
+        if last == 0 {
+            return (self.seq, len);
+        }
+        let size = u32::from(self.gso_size);
+        let offset = u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(size).min(len);
+        let octets = if place >= last { len - offset } else { size.min(len - offset) };
+        (self.seq.wrapping_add(offset), octets)
+    }
 }
 
 /// How many packets entered the middlebox in one direction, and what became of them, counted as on a wire.

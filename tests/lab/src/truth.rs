@@ -120,7 +120,11 @@ fn sent_in_vain<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a Entry> 
         }
         let len = entry.payload_len + syn + fin;
         let is_probe = len == 1 && entry.payload_len == 1;
-        if len > 0 && !is_probe && octets.has(entry.seq, len) {
+        let in_vain = |place| {
+            let (seq, len) = entry.octets(place);
+            len > 0 && octets.has(seq, len as usize)
+        };
+        if !is_probe && (0..entry.wire_segments).any(in_vain) {
             found.push(entry);
         }
         if entry.done != Done::Drop {

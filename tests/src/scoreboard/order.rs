@@ -66,8 +66,7 @@ impl State {
         }
         let mut in_vain = 0;
         for place in segments.clone() {
-            let (offset, len) = extent(entry, place);
-            let seq = entry.seq.wrapping_add(offset);
+            let (seq, len) = entry.octets(usize::try_from(place).unwrap_or(usize::MAX));
             in_vain += u64::from(len > 0 && self.has(seq, len, sent));
             if len > 0 {
                 self.arrived.push((seq, len, sent));
@@ -102,18 +101,4 @@ impl State {
         }
         true
     }
-}
-
-/// Where the octets of an entry's wire segment begin, counted from its sequence number, and how many they are. A SYN
-/// and a FIN are octets too; a FIN goes with the last segment.
-fn extent(entry: &Entry, place: u64) -> (u32, u32) {
-    let flag = |flag: TcpFlags| u32::from(entry.flags.has(flag));
-    let len = u32::try_from(entry.payload_len).unwrap_or(0) + flag(TcpFlags::SYN) + flag(TcpFlags::FIN);
-    let last = u64::try_from(entry.wire_segments).unwrap_or(0).saturating_sub(1);
-    if last == 0 {
-        return (0, len);
-    }
-    let size = u32::from(entry.gso_size);
-    let offset = u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(size).min(len);
-    (offset, if place >= last { len - offset } else { size.min(len - offset) })
 }
