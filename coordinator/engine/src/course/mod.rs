@@ -29,7 +29,7 @@ pub(crate) struct Lost {
 impl Course {
     /// `sent` arrived as `received`.
     pub(crate) fn deliver(&mut self, sent: &Piece, received: &Piece) {
-        self.silences.deliver(sent.at, sent.ip_len);
+        self.silences.deliver(sent.at, sent.largest_ip_len);
         self.passages.deliver(sent, received);
     }
 

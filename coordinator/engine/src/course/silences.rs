@@ -80,7 +80,7 @@ impl Silence {
         self.confirmed += if confirmed { wire } else { 0 };
         self.first_lost = self.first_lost.min(piece.at);
         self.last_lost = self.last_lost.max(piece.at);
-        self.smallest_lost = self.smallest_lost.min(piece.ip_len);
+        self.smallest_lost = self.smallest_lost.min(piece.largest_ip_len);
         insert(&mut self.connections, connection, MAX_NAMED);
         insert(&mut self.occasions, piece.at.div_euclid(OCCASION_NS), MAX_OCCASIONS);
         let place = self.shown.partition_point(|&(_, at, _, _)| at <= piece.at);

@@ -30,13 +30,15 @@ pub(super) fn part(piece: &Piece, from: i64, to: i64) -> Piece {
     }
     let len = u32::try_from(to - from).unwrap_or(piece.len);
     let wire = wire_segments(len, Some(u32::from(piece.size))).min(piece.wire);
+    let ip_len = piece.ip_len - (piece.len - len).min(piece.ip_len);
     Piece {
         start: from,
         len,
         wire,
         // Where the new octets of the whole lay is forgotten.
         stale: if piece.known() { wire } else { 0 },
-        ip_len: piece.ip_len - (piece.len - len).min(piece.ip_len),
+        ip_len,
+        largest_ip_len: piece.largest_ip_len.min(ip_len),
         ip_id: piece.ip_id.filter(|_| from == piece.start),
         sum: None,
         ..*piece

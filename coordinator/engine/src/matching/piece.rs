@@ -50,8 +50,10 @@ pub(crate) struct Piece {
     pub(crate) ack: u32,
     /// Of the same, and of resets: what else tells it from others.
     pub(crate) mark: u32,
-    /// Octets of its IP packet.
+    /// Octets of its IP packet, as captured.
     pub(crate) ip_len: u32,
+    /// Octets of the largest IP packet that it was on the wire, as far as is known: a super-packet is none.
+    pub(crate) largest_ip_len: u32,
     /// Wire segments it stands for: more than one only where a super-packet's cut is unknown.
     pub(crate) wire: u32,
     /// Octets of payload of each of them but the last; 0 if it is not known.
@@ -73,6 +75,12 @@ impl Piece {
     /// Whether each of its octets had been seen before it.
     pub(crate) const fn known(&self) -> bool {
         self.stale > 0 && self.stale == self.wire
+    }
+
+    /// Whether it and `other` are parts of one wire segment, which a device on the way cut in several.
+    pub(crate) fn is_of_the_same_segment(&self, other: &Self) -> bool {
+        let apart = self.start.abs_diff(other.start);
+        self.packet == other.packet && self.at == other.at && (self.size == 0 || apart < u64::from(self.size))
     }
 
     /// The piece without what tells its packet from others of the same octets.
@@ -158,6 +166,7 @@ pub(crate) fn cut(
             Kind::Syn | Kind::SynAck | Kind::Data => 0,
         },
         ip_len: segment.ip.len,
+        largest_ip_len: segment.ip.len,
         wire: 1,
         size: 0,
         fragment: segment.first_fragment,
@@ -165,9 +174,9 @@ pub(crate) fn cut(
         sum: None,
     };
     let payload = segment.payload_len;
+    let headers = segment.ip.len.saturating_sub(payload);
     match segment.gso_size.map(|size| u32::from(size.get())) {
         Some(size) if payload > size && payload.div_ceil(size) <= MAX_PIECES => {
-            let headers = segment.ip.len.saturating_sub(payload);
             let mut done = 0;
             let mut index: u16 = 0;
             while done < payload {
@@ -181,6 +190,8 @@ pub(crate) fn cut(
                     stale: u32::from(novelty.knows(from, from + i64::from(share))),
                     ip_id: segment.ip.id.map(|id| id.wrapping_add(index)),
                     ip_len: headers + octets,
+                    largest_ip_len: headers + octets,
+                    size: sixteen(size),
                     ..whole
                 });
                 done += octets;
@@ -189,7 +200,9 @@ pub(crate) fn cut(
         }
         Some(size) => {
             let wire = wire_segments(payload, Some(size));
-            each(Piece { wire, size: sixteen(size), stale: novelty.stale(start, wire, size), ..whole });
+            let largest_ip_len = headers + payload.min(size);
+            let stale = novelty.stale(start, wire, size);
+            each(Piece { wire, size: sixteen(size), stale, largest_ip_len, ..whole });
         }
         None => {
             let wire = wire_segments(payload, mss);
@@ -197,7 +210,9 @@ pub(crate) fn cut(
             let sum = segment.payload_sum.filter(|_| single && !segment.first_fragment);
             let stale = novelty.stale(start, wire, mss.unwrap_or(len));
             let size = mss.map_or(0, sixteen);
-            each(Piece { wire, size, stale, sum: sum.map(PayloadSum::new), ..whole });
+            let most = mss.map_or(MAX_SINGLE_IP_LEN, |mss| headers + mss);
+            let largest_ip_len = if single { segment.ip.len } else { most };
+            each(Piece { wire, size, stale, largest_ip_len, sum: sum.map(PayloadSum::new), ..whole });
         }
     }
 }
@@ -265,6 +280,7 @@ impl Piece {
             ack: 0,
             mark: 0,
             ip_len: 1500,
+            largest_ip_len: 1500,
             wire: 1,
             size: 0,
             fragment: false,

@@ -1,7 +1,8 @@
 //! What the engine once got wrong: false accusations, panics and searches without end, each as small as it can be.
 
 use super::judge::{Judge, id};
-use super::sim::{MS, Offload, Passage, SEC, Sim, US};
+use super::rng::Rng;
+use super::sim::{MS, Offload, Passage, SEC, Sim, US, Wire};
 use super::talk::{ACK, C2S, RST, S2C, SYN, SYN_ACK, Talk};
 use correlate_engine::fate::Fate;
 use correlate_engine::{Config, Correlator, Feed};
@@ -429,4 +430,26 @@ proptest! {
         };
         prop_assert_eq!([octets(C2S), octets(S2C)], made);
     }
+}
+
+/// Two segments that a file shows as one packet are no large packet: full-sized ones passed meanwhile.
+#[test]
+fn a_super_packet_that_is_lost_again_and_again_shows_no_limit_of_size() {
+    let path =
+        |wire: &Wire, _: &mut Rng| if wire.payload_len == 2896 { Passage::Lose } else { Passage::Pass };
+    let mut sim = Sim::new(11).over(path);
+    let mut talk = Talk::new(&mut sim, 40_000, 0);
+    talk.open(&mut sim);
+    talk.transfer(&mut sim, C2S, 10, 2);
+    let first = talk.stacks[0].next;
+    for _ in 0..4 {
+        talk.send(&mut sim, C2S, ACK, first, 2896);
+        talk.now += 100 * MS;
+        let next = talk.stacks[0].next;
+        talk.send(&mut sim, C2S, ACK, next, 1448);
+        talk.now += 200 * MS;
+    }
+    let judged = Judge::until(talk.now + 4 * SEC).of(sim);
+    assert_eq!(judged.find(Code::PathMtuBlackhole), None, "{:?}", judged.codes());
+    assert_eq!(judged.the(Code::PacketLoss).count, 8);
 }

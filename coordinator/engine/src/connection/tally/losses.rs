@@ -56,6 +56,7 @@ pub(crate) struct LostRange {
     pub(crate) times: u64,
     /// Wire segments of all these times.
     pub(crate) wire: u64,
+    /// Octets of the largest IP packet of the time when that was smallest.
     pub(crate) ip_len: u32,
     pub(crate) first_at: i64,
     pub(crate) last_at: i64,
@@ -122,7 +123,7 @@ impl Tally {
         });
         let bare = sent.len == 0;
         let smallest = &mut run.smallest[usize::from(bare)];
-        *smallest = sent.ip_len.min(*smallest);
+        *smallest = sent.largest_ip_len.min(*smallest);
         run.bare += u64::from(bare) * u64::from(sent.wire);
         run.first_at = run.first_at.min(sent.at);
         run.last_at = run.last_at.max(sent.at);
@@ -140,7 +141,7 @@ impl Tally {
         let range = self.lost_ranges.entry(lost.start).or_insert(LostRange {
             times: 0,
             wire: 0,
-            ip_len: lost.ip_len,
+            ip_len: sent.largest_ip_len,
             first_at: lost.at,
             last_at: lost.at,
             ip_id: sent.ip_id,
@@ -151,6 +152,6 @@ impl Tally {
         range.wire += u64::from(sent.wire);
         range.first_at = range.first_at.min(lost.at);
         range.last_at = range.last_at.max(lost.at);
-        range.ip_len = range.ip_len.min(lost.ip_len);
+        range.ip_len = range.ip_len.min(sent.largest_ip_len);
     }
 }

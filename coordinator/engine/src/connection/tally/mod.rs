@@ -56,6 +56,7 @@ pub(crate) struct Tally {
     pub(crate) duplicated_or_missed: u64,
     /// Sent again though the octets had arrived before this copy did.
     pub(crate) spurious: u64,
+    last_vain: Option<Piece>,
     /// Arrived behind one that was sent later.
     pub(crate) reordered: u64,
     /// Losses in a row count as one burst.
@@ -95,7 +96,7 @@ impl Tally {
             self.trailing = None;
         }
         if sent.kind != Kind::Rst {
-            self.sizes.note(sent.ip_len, sent.at);
+            self.sizes.note(sent.largest_ip_len, sent.at);
         }
     }
 
