@@ -68,8 +68,9 @@ impl Ends<'_> {
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
             return Judged::surely(Fate::MissedByReceiver);
         }
-        let confirmed =
-            self.has_octets_of(piece) && self.is_acknowledged(piece) && !self.was_sent_in_vain(piece);
+        let confirmed = self.has_octets_of(piece)
+            && self.is_acknowledged(piece)
+            && !self.was_sent_in_vain(piece, tally);
         tally.lose(piece, confirmed);
         if confirmed {
             Judged::surely(Fate::Lost)
@@ -94,12 +95,13 @@ impl Ends<'_> {
     }
 
     /// Whether `piece` may have been sent after an earlier copy had arrived: then that copy says nothing of this one.
-    fn was_sent_in_vain(&self, piece: &Piece) -> bool {
+    fn was_sent_in_vain(&self, piece: &Piece, tally: &Tally) -> bool {
         let (at_receiver, start, end) = self.at_receiver(piece);
         let (at_sender, from, _) = self.at_sender(piece);
         let again = at_sender.unseen.again(from, piece.at);
         let acknowledged = again.is_some_and(|again| again.acknowledged_for.is_some());
-        piece.repeats && (acknowledged || at_receiver.unseen.came_in_vain(start, end))
+        let first_arrived = piece.known() && !tally.lost_some_of(piece);
+        piece.repeats && (acknowledged || first_arrived || at_receiver.unseen.came_in_vain(start, end))
     }
 
     /// Whether segments sent well after `piece` arrived in the capture: then it had its chance there too, however

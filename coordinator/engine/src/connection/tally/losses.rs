@@ -53,6 +53,8 @@ impl Run {
 /// How often a range was lost, and how big its packets were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LostRange {
+    /// Behind its last octet.
+    end: i64,
     pub(crate) times: u64,
     /// Wire segments of all these times.
     pub(crate) wire: u64,
@@ -100,6 +102,11 @@ impl Tally {
         }
     }
 
+    /// Whether a copy of some octets of `piece` was lost, as far as is remembered.
+    pub(crate) fn lost_some_of(&self, piece: &Piece) -> bool {
+        self.lost_ranges.range(..piece.end()).any(|(_, range)| piece.start < range.end)
+    }
+
     /// Takes a loss back whose segment arrived after all; false if `piece` is no copy that was given up.
     pub(crate) fn take_back(&mut self, piece: &Piece) -> bool {
         let given_up = self.lost_ranges.get(&piece.start);
@@ -139,6 +146,7 @@ impl Tally {
             }
         }
         let range = self.lost_ranges.entry(lost.start).or_insert(LostRange {
+            end: sent.end(),
             times: 0,
             wire: 0,
             ip_len: sent.largest_ip_len,
@@ -148,6 +156,7 @@ impl Tally {
             tsval: sent.tsval,
         });
         (range.ip_id, range.tsval) = (sent.ip_id, sent.tsval);
+        range.end = range.end.max(sent.end());
         range.times += 1;
         range.wire += u64::from(sent.wire);
         range.first_at = range.first_at.min(lost.at);
