@@ -68,9 +68,8 @@ impl Ends<'_> {
             proofs.missed_by_receiver(piece, arrived == Arrived::FoundOut);
             return Judged::surely(Fate::MissedByReceiver);
         }
-        let confirmed = self.has_octets_of(piece)
-            && self.is_acknowledged(piece)
-            && !self.was_sent_in_vain(piece, tally);
+        let confirmed =
+            self.has_octets_of(piece) && self.is_acknowledged(piece) && !self.was_sent_in_vain(piece, tally);
         tally.lose(piece, confirmed);
         if confirmed {
             Judged::surely(Fate::Lost)

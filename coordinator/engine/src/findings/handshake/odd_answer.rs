@@ -30,25 +30,35 @@ impl Handshake<'_> {
         Some(symptom.in_direction(back).with_evidence(evidence))
     }
 
-    /// The opener got a SYN-ACK before the called host can have sent one, whatever the clocks within their bound.
+    /// The opener got a SYN-ACK before the called host had the SYN, whatever the clocks within their bound; or one that
+    /// is not like the called host's own, before that was sent as far as the clocks tell.
     pub(super) fn answered_too_early(&self) -> Option<Symptom> {
         let responder = self.responder?;
         let got = *self.at_opener.syn_ack.first()?;
         let sent = *self.at_responder.syn_ack.first()?;
-        let aligned = self.view.session.clock_is_bounded(self.opener.point, responder.point);
-        let (_, latest) = self.view.translate(got.at, self.opener, responder);
+        let session = self.view.session;
         // The first SYN that the capture at the far end shows must be the first that arrived: else it began too late.
         let first = self.at_responder.syn.first().filter(|syn| syn.at <= sent.at)?;
-        if !aligned || latest >= first.at || self.view.is_doubtful(&[got, sent, *first]) {
+        if !session.clock_is_bounded(self.opener.point, responder.point)
+            || self.view.is_doubtful(&[got, sent, *first])
+        {
             return None;
         }
+        let (_, latest) = self.view.translate(got.at, self.opener, responder);
+        let estimate = session.translate_by_estimate(got.at, self.opener.point, responder.point);
+        let is_another = self.answers_differ() && estimate.is_some_and(|got_at| got_at < sent.at);
+        let (confidence, when) = match (latest < first.at, is_another) {
+            (true, _) => (Confidence::Proven, "SYN-ACK, before the SYN had arrived"),
+            (false, true) => (Confidence::Strong, "SYN-ACK, another than the called host's"),
+            (false, false) => return None,
+        };
         let mut evidence = self.asked();
-        evidence.push(Sighting::of(got, EvidenceEvent::Received, "SYN-ACK, before the SYN had arrived"));
+        evidence.push(Sighting::of(got, EvidenceEvent::Received, when));
         evidence.push(Sighting::of(sent, EvidenceEvent::Sent, "the called host's own SYN-ACK, later"));
         let symptom = Symptom::new(
             Code::SynAckInjected,
             Severity::Info,
-            Confidence::Proven,
+            confidence,
             Location::PathDevice,
             |told| {
                 format!(
@@ -57,6 +67,17 @@ impl Handshake<'_> {
                 )
             },
         );
-        Some(symptom.in_direction(self.forward.reversed()).with_evidence(evidence))
+        let symptom = symptom.in_direction(self.forward.reversed()).with_evidence(evidence);
+        if confidence == Confidence::Proven {
+            return Some(symptom);
+        }
+        Some(symptom.or_else("the called host answered twice, and each capture lacks one of the answers"))
+    }
+
+    /// Whether the SYN-ACK that the opener got and the only one that the called host sent are different packets.
+    fn answers_differ(&self) -> bool {
+        let hop = self.view.connection.hops.first();
+        hop.is_some_and(|hop| hop.footing[self.forward.reversed().index()].remade)
+            && self.at_responder.syn_ack.count() == 1
     }
 }
