@@ -162,8 +162,12 @@ impl Ends<'_> {
         (early || went_on).then_some(Arrived::FoundOut)
     }
 
-    /// Whether `piece` is the last copy of its octets that can have arrived by `by`, of the receiver's clock.
+    /// Whether `piece` is the last copy of its octets that can have arrived by `by`, of the receiver's clock. The only
+    /// one is, however fast it was: what a device puts to a packet that waits overtakes every other.
     fn is_last_before(&self, by: i64, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> bool {
+        if !piece.repeats && !due.has_later_copy(place, i64::MAX, &lane.sent) {
+            return true;
+        }
         let sendable_until = self.sendable_until(by);
         piece.at <= sendable_until && !due.has_later_copy(place, sendable_until, &lane.sent)
     }
