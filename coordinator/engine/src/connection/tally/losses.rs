@@ -10,6 +10,11 @@ const MAX_LOST_KEPT: usize = 16;
 /// at the bound the one lost least often goes.
 const MAX_LOST_RANGES: usize = 64;
 
+/// How many runs of lost octets are remembered, so that losses of what is sent again are known to be needed. What a
+/// window holds is sent again within a few round trips; the loss of a copy whose first was forgotten counts as
+/// unconfirmed.
+const MAX_LOST_OCTETS: usize = 512;
+
 /// A lost transmission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LostPiece {
@@ -53,8 +58,6 @@ impl Run {
 /// How often a range was lost, and how big its packets were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LostRange {
-    /// Behind its last octet.
-    end: i64,
     pub(crate) times: u64,
     /// Wire segments of all these times.
     pub(crate) wire: u64,
@@ -95,6 +98,7 @@ impl Tally {
         }
         if sent.len > 0 {
             self.note_lost_range(&lost, sent);
+            self.note_lost_octets(sent);
         }
         // A host repeats RSTs for whatever still reaches it: they say nothing about a direction that died.
         if sent.kind != Kind::Rst && self.last_delivered_at.is_none_or(|at| at <= sent.at) {
@@ -104,7 +108,19 @@ impl Tally {
 
     /// Whether a copy of some octets of `piece` was lost, as far as is remembered.
     pub(crate) fn lost_some_of(&self, piece: &Piece) -> bool {
-        self.lost_ranges.range(..piece.end()).any(|(_, range)| piece.start < range.end)
+        self.lost_octets.iter().any(|&(start, end)| start < piece.end() && piece.start < end)
+    }
+
+    fn note_lost_octets(&mut self, sent: &Piece) {
+        match self.lost_octets.back_mut() {
+            Some(last) if last.1 == sent.start => last.1 = sent.end(),
+            Some(_) | None => {
+                if self.lost_octets.len() >= MAX_LOST_OCTETS {
+                    self.lost_octets.pop_front();
+                }
+                self.lost_octets.push_back((sent.start, sent.end()));
+            }
+        }
     }
 
     /// Takes a loss back whose segment arrived after all; false if `piece` is no copy that was given up.
@@ -146,7 +162,6 @@ impl Tally {
             }
         }
         let range = self.lost_ranges.entry(lost.start).or_insert(LostRange {
-            end: sent.end(),
             times: 0,
             wire: 0,
             ip_len: sent.largest_ip_len,
@@ -156,7 +171,6 @@ impl Tally {
             tsval: sent.tsval,
         });
         (range.ip_id, range.tsval) = (sent.ip_id, sent.tsval);
-        range.end = range.end.max(sent.end());
         range.times += 1;
         range.wire += u64::from(sent.wire);
         range.first_at = range.first_at.min(lost.at);

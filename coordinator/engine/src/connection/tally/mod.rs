@@ -66,6 +66,8 @@ pub(crate) struct Tally {
     pub(crate) trailing: Option<Run>,
     pub(crate) last_delivered_at: Option<i64>,
     pub(crate) lost_ranges: BTreeMap<i64, LostRange>,
+    /// Runs of octets of which copies were lost, newest last.
+    lost_octets: VecDeque<(i64, i64)>,
     sizes: Sizes,
     order: Order,
     /// What led to retransmissions in vain, as far as is remembered.
