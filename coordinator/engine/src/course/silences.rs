@@ -111,6 +111,11 @@ pub(crate) struct Silences {
 }
 
 impl Silences {
+    /// When the newest packet that arrived was sent.
+    pub(crate) const fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
     /// A packet of `ip_len` octets, sent at `at`, arrived.
     pub(super) fn deliver(&mut self, at: i64, ip_len: u32) {
         match self.newest {

@@ -14,6 +14,10 @@ use correlate_proto::{Direction, Span, Timestamp};
 /// SYN's repetitions and slow queues are within it (ALGORITHMS §4.3 asks for 3 s for handshakes).
 pub(super) const WAIT_NS: i64 = 3_000_000_000;
 
+/// Where nothing that was sent later has arrived either, all of it may be held back: by a host that is being moved, a radio
+/// link, a full queue of a slow one. It is not judged before so much time has passed.
+const STALLED_NS: i64 = 30_000_000_000;
+
 /// A capture must have run for at least this long beyond the moment when a segment would have arrived, before
 /// the segment's absence speaks for loss (§4.3: 250 ms, or a few round trips).
 const MIN_SLACK_NS: i64 = 250_000_000;
@@ -137,13 +141,22 @@ impl Ends<'_> {
         // What the far capture is not yet known to cover waits for the end, when all is known of it.
         let arrives_by = self.known_until(self.receiving(), self.receiver.point, self.sender.point);
         let departs_by = self.known_until(self.sending(), self.sender.point, self.receiver.point);
+        let shown_by = sending.min(received_by_sender_clock);
+        let settled = shown_by.saturating_sub(wait);
+        let patient = shown_by.saturating_sub(STALLED_NS);
+        let sent = self.newest_arrived().map_or(settled, |newest| settled.min(newest.max(patient)));
         (
-            sending
-                .min(received_by_sender_clock)
-                .saturating_sub(wait)
-                .min(arrives_by.saturating_sub(self.slack)),
+            sent.min(arrives_by.saturating_sub(self.slack)),
             receiving.min(sent_by_receiver_clock).saturating_sub(wait).min(departs_by),
         )
+    }
+
+    /// When the newest packet of the direction that arrived was sent, whichever connection it belongs to.
+    fn newest_arrived(&self) -> Option<i64> {
+        let forward = self.direction == Direction::ClientToServer;
+        let (up, down) = if forward { (self.sender, self.receiver) } else { (self.receiver, self.sender) };
+        let courses = self.session.courses.get(&(up.point, down.point))?;
+        courses[self.direction.index()].silences.newest()
     }
 
     /// Until when `point`'s capture is known to have run, by the clock of the other end.

@@ -23,6 +23,7 @@ mod resets;
 mod rng;
 mod shifts;
 mod sim;
+mod stalled;
 mod talk;
 mod walls;
 mod windows;
