@@ -88,6 +88,14 @@ impl<'a> Truth<'a> {
         resets.map(|entry| entry.connection).collect()
     }
 
+    /// Connections none of whose SYNs passed the middlebox.
+    fn unheard(&self) -> BTreeSet<FourTuple> {
+        let syns = || self.recording.ledger().iter().filter(|entry| entry.flags.is_syn());
+        let heard: BTreeSet<FourTuple> =
+            syns().filter(|entry| entry.at_out_ns.is_some()).map(|entry| entry.connection).collect();
+        syns().map(|entry| entry.connection).filter(|connection| !heard.contains(connection)).collect()
+    }
+
     /// What is due to be said under a code.
     pub fn due(&self, code: &str) -> Due {
         let expect = &self.recording.scenario.expect;
@@ -97,9 +105,13 @@ impl<'a> Truth<'a> {
         if of_capture && !listed(&expect.must) {
             return Due::Allowed;
         }
-        if self.quality != Quality::Clean && code == "rst-injected" && !listed(&expect.must) {
-            // That a reset was forged stays true where the packet that would say why is among those taken out.
-            return Due::AtMost(self.forged());
+        if self.quality != Quality::Clean && !listed(&expect.must) {
+            // These stay true where the packet that would say why is among those taken out.
+            match code {
+                "rst-injected" => return Due::AtMost(self.forged()),
+                "syn-lost" => return Due::AtMost(self.unheard()),
+                _ => {}
+            }
         }
         match (listed(&expect.must), concerned) {
             // What must be there by plan did not happen in this run.
