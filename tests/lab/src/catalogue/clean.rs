@@ -29,7 +29,7 @@ pub(super) const NO_LOSS: [&str; 4] = ["packet-loss", "asymmetric-loss", "one-wa
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut all = vec![one(), many(), lan(), bulk(), bulk_offload(), ipv6(), nat(), reorder_dup()];
     all.extend([half_close(), server_first(), keepalive_idle(), port_reuse()]);
-    all.extend([simultaneous_close(), long_idle(), route_change()]);
+    all.extend([simultaneous_close(), long_idle(), route_change(), stalled()]);
     for scenario in &mut all {
         scenario.expect.never.extend(NO_LOSS);
     }
@@ -128,6 +128,30 @@ fn reorder_dup() -> Scenario {
             .may(&["spurious-retransmission"])
             .of(Truth::Overtaken, &["reordering"])
             .of(Truth::Rule("duplicate"), &["duplication"])
+            .of(Truth::SentInVain, &["spurious-retransmission"]),
+    )
+}
+
+fn stalled() -> Scenario {
+    let flow =
+        |port, side| Flow::new(port, &[Step::SendPaced(side, MB / 2, 500)]).timeouts_ms(10_000, 10_000);
+    let flows = [flow(8080, Side::Server), flow(8081, Side::Client)];
+    Scenario::new(
+        "clean-stalled",
+        "a path that holds everything back for seconds and then delivers it",
+        "700 ms after the first packet the middle begins to hold back what passes, in both directions, for 5 s; then \
+         all of it goes on in order, as when a virtual host is moved. The senders repeat themselves meanwhile. Nothing \
+         is lost.",
+        Traffic::new(flows.map(|flow| flow.times(2, Pace::Concurrent(5))).to_vec()),
+    )
+    .rules(vec![Rule::new(
+        "stall",
+        Match::tcp().between_ms(700, 900),
+        Action::Delay { fixed_us: 5_000_000, jitter_us: 0 },
+    )])
+    .expecting(
+        Expect::clean()
+            .may(&["spurious-retransmission"])
             .of(Truth::SentInVain, &["spurious-retransmission"]),
     )
 }
