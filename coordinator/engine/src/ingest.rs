@@ -37,9 +37,14 @@ impl Session {
     fn take_icmp(&mut self, point: usize, error: &IcmpError) {
         let (pair, src_is_low) = FlowPair::of(&error.quoted);
         let position = self.points[point].position;
-        let found = self.maps[point].find(&pair).and_then(|index| self.connections[index as usize].as_mut());
+        // The capture of a host may lack the packet that its error quotes.
+        let index = self.maps[point].find(&pair).or_else(|| self.maps.iter().find_map(|map| map.find(&pair)));
+        let found = index.and_then(|index| self.connections[index as usize].as_mut());
         let Some(connection) = found else { return };
-        let Some(flow) = connection.flows[position].as_ref() else { return };
+        let Some(flow) = connection.flows[position].as_ref().or_else(|| connection.seen_flows().next())
+        else {
+            return;
+        };
         let quoted = flow.direction_of(usize::from(!src_is_low));
         let packet = PacketRef::of_icmp(point, error);
         connection.icmp.push(IcmpSeen { position, packet, quoted, error: *error });

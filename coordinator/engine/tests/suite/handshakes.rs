@@ -280,6 +280,31 @@ fn a_rst_that_the_called_host_never_sent_is_a_refusal_in_the_path() {
     }
 }
 
+/// A host that a SYN reaches answers it, so that its capture may just lack the answer.
+#[test]
+fn a_rst_that_a_file_lacks_where_the_syn_is_in_it_is_a_suspicion() {
+    for opener in Direction::BOTH {
+        let (sim, talk) = refused_by_a_device(opener, true);
+        let judged = covered(&talk).of(sim);
+        assert_eq!(judged.the(Code::RefusedInPath).confidence, Confidence::Unconfirmed);
+        assert_eq!(judged.report.verdict.status, Status::Inconclusive);
+    }
+}
+
+#[test]
+fn an_icmp_error_that_left_the_called_host_is_its_own_though_its_capture_lacks_the_syn() {
+    for opener in Direction::BOTH {
+        let (mut sim, mut talk) = losing(opener, SYN);
+        let (_, called) = talk.ends.of(opener);
+        for end in [opener.reversed(), opener] {
+            talk.now += 6 * MS;
+            sim.icmp(end, talk.icmp_about(opener, called.addr, IcmpKind::PortUnreachable));
+        }
+        let judged = Judge::until(20 * SEC).of(sim);
+        judged.accuses_of(&[Code::ConnectionRefused]);
+    }
+}
+
 #[test]
 fn a_rst_from_beyond_a_capture_that_may_not_have_run_accuses_nobody() {
     for opener in Direction::BOTH {
