@@ -41,10 +41,7 @@ impl Session {
         let index = self.maps[point].find(&pair).or_else(|| self.maps.iter().find_map(|map| map.find(&pair)));
         let found = index.and_then(|index| self.connections[index as usize].as_mut());
         let Some(connection) = found else { return };
-        let Some(flow) = connection.flows[position].as_ref().or_else(|| connection.seen_flows().next())
-        else {
-            return;
-        };
+        let Some(flow) = connection.seen_flows().find(|flow| flow.pair == pair) else { return };
         let quoted = flow.direction_of(usize::from(!src_is_low));
         let packet = PacketRef::of_icmp(point, error);
         connection.icmp.push(IcmpSeen { position, packet, quoted, error: *error });

@@ -7,7 +7,7 @@
 use crate::connection::{Connection, Hop, Offer, PacketRef};
 use crate::flow::Half;
 use crate::matching::{End, Fit, Kind, Side, fit, likely_shift};
-use crate::pairing::likeness;
+use crate::pairing::{Nats, likeness};
 use correlate_proto::{Direction, Segment, SeqNum};
 
 /// Where no SYN was seen, numbers this far apart have nothing to do with each other: no window is larger (RFC 7323
@@ -15,7 +15,7 @@ use correlate_proto::{Direction, Segment, SeqNum};
 const MAX_DISTANCE: i64 = 1 << 30;
 
 /// Two SYN-ACKs with different numbers are one packet, shifted, only above these odds in favour (nats).
-const SAME_ANSWER: i32 = 8;
+const SAME_ANSWER: Nats = 8;
 
 /// So many acknowledgements must fit where a direction has no data.
 const LEAST_ACKS: u32 = 3;
@@ -130,7 +130,7 @@ const fn difference(up: SeqNum, down: SeqNum) -> u32 {
 fn of_answer(connection: &mut Connection, ends: &Ends, delta: u32) -> Option<Finding> {
     let place = ends.direction.index();
     let shifted = ends.shifted_by(connection, delta)?;
-    if is_one_answer(connection, ends.hop) {
+    if likeness_of_answers(connection, ends.hop).is_some_and(|odds| odds > SAME_ANSWER) {
         return Some(shifted);
     }
     let state = &mut connection.hops[ends.hop];
@@ -152,11 +152,12 @@ fn of_answer(connection: &mut Connection, ends: &Ends, delta: u32) -> Option<Fin
     }
 }
 
-/// Whether a SYN-ACK of one end is like one of the other in all that a device leaves alone.
-fn is_one_answer(connection: &Connection, hop: usize) -> bool {
+/// How like the SYN-ACKs of the two ends are in all that a device leaves alone, the two that are most so; `None` if an end
+/// has none.
+pub(crate) fn likeness_of_answers(connection: &Connection, hop: usize) -> Option<Nats> {
     let answers = |position: usize| connection.handshake[position].offers.of_kind(true);
     let best = |ours: &Offer| answers(hop + 1).map(|theirs| likeness(ours, theirs)).max();
-    answers(hop).filter_map(best).max().is_some_and(|odds| odds > SAME_ANSWER)
+    answers(hop).filter_map(best).max()
 }
 
 /// What the pieces that wait at both ends have in common, looked at now and then.

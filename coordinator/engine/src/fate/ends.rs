@@ -125,8 +125,9 @@ fn slack(round_trip: i64) -> i64 {
 }
 
 impl Ends<'_> {
-    /// Up to which stamps of the sender and of the receiver pieces are judged.
-    pub(super) fn due(&self, horizon: Horizon) -> (i64, i64) {
+    /// Up to which stamps of the sender and of the receiver pieces are judged. `apart` tells whether marks tell
+    /// copies apart: else one that waits for long would be taken for a later one.
+    pub(super) fn due(&self, horizon: Horizon, apart: bool) -> (i64, i64) {
         if horizon == Horizon::End {
             return (i64::MAX, i64::MAX);
         }
@@ -144,7 +145,8 @@ impl Ends<'_> {
         let shown_by = sending.min(received_by_sender_clock);
         let settled = shown_by.saturating_sub(wait);
         let patient = shown_by.saturating_sub(STALLED_NS);
-        let sent = self.newest_arrived().map_or(settled, |newest| settled.min(newest.max(patient)));
+        let newest = self.newest_arrived().filter(|_| apart);
+        let sent = newest.map_or(settled, |newest| settled.min(newest.max(patient)));
         (
             sent.min(arrives_by.saturating_sub(self.slack)),
             receiving.min(sent_by_receiver_clock).saturating_sub(wait).min(departs_by),

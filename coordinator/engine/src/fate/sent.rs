@@ -165,7 +165,8 @@ impl Ends<'_> {
     /// Whether `piece` is the last copy of its octets that can have arrived by `by`, of the receiver's clock. The only
     /// one is, however fast it was: what a device puts to a packet that waits overtakes every other.
     fn is_last_before(&self, by: i64, due: &Due, (place, piece): (usize, &Piece), lane: &Lane) -> bool {
-        if !piece.repeats && !due.has_later_copy(place, i64::MAX, &lane.sent) {
+        let (_, latest) = self.session.translate(by, self.receiver.point, self.sender.point);
+        if !piece.repeats && piece.at <= latest && !due.has_later_copy(place, i64::MAX, &lane.sent) {
             return true;
         }
         let sendable_until = self.sendable_until(by);

@@ -112,7 +112,7 @@ impl Session {
         let mut lane = core::mem::take(&mut connection.hops[hop].lanes[direction.index()]);
         let mut tally = core::mem::take(&mut connection.hops[hop].tallies[direction.index()]);
         let outcome = self.ends(connection, hop, direction).map(|ends| {
-            let (sent_until, received_until) = ends.due(horizon);
+            let (sent_until, received_until) = ends.due(horizon, lane.tells_copies_apart());
             let mut outcome = Outcome::of(&ends);
             let trace = self.config.trace_fates;
             let due = Due::of(&mut lane.sent, sent_until);

@@ -74,7 +74,8 @@ pub(crate) fn shared_size_limit(session: &Session, direction: Direction) -> Opti
 
 /// The smallest range that was lost again and again, and where it starts.
 fn lost_again_and_again(tally: &Tally) -> Option<(i64, LostRange)> {
-    let often = tally.lost_ranges.iter().filter(|(_, range)| range.times >= LEAST_TIMES);
+    let often = tally.lost_ranges.iter();
+    let often = often.filter(|(_, range)| range.times >= LEAST_TIMES && range.ip_len < u32::MAX);
     often.min_by_key(|(start, range)| (range.ip_len, **start)).map(|(&start, &range)| (start, range))
 }
 

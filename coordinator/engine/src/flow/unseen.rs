@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 const MAX_RANGES: usize = 512;
 
 /// How many timestamps, holes between IP IDs, repeats and D-SACKs are remembered per direction. Segments are judged
-/// some three seconds after they were sent; what is forgotten by then proves nothing any more.
+/// three seconds after they were sent, thirty in a silence; what is forgotten by then proves nothing any more.
 const MAX_PROOFS: usize = 256;
 
 /// A clock of the timestamps option that is echoed further ahead than this of all that were seen is not the sender's:

@@ -60,6 +60,12 @@ impl Lane {
         self.learner.trust.ids != Worth::Ignored
     }
 
+    /// Whether copies of a segment differ in a mark that survives the path.
+    pub(crate) fn tells_copies_apart(&self) -> bool {
+        let Trust { ids, stamps, .. } = self.learner.trust;
+        ids == Worth::Usable || stamps == Worth::Usable
+    }
+
     /// Takes out the waiting handshake packets: those of the two ends are not the same. Gives their number.
     pub(crate) fn drop_openings(&mut self) -> u64 {
         let mut dropped = 0;

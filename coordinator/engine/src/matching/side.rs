@@ -5,7 +5,7 @@ use super::{Kind, Piece};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many pieces of one direction at one end wait at most. Beyond it the oldest is given up: it gets no
-/// verdict, and the loss of the direction is no longer claimed to be exact. 64 K pieces are 4 MiB, and half a
+/// verdict, and the loss of the direction is no longer claimed to be exact. 64 K pieces are 6 MiB, and half a
 /// second of 10 Gb/s in which nothing at all was matched.
 const MAX_WAITING: usize = 65_536;
 

@@ -141,9 +141,10 @@ impl Learner {
         None
     }
 
-    /// Takes in a match of pieces that begin alike and are cut differently.
+    /// Takes in a match of pieces that begin alike and are cut differently. Without timestamps they may be two copies.
     pub(crate) fn learn_cut(&mut self, sent: &Piece, received: &Piece) {
-        if !self.trust.cut_anew && !agree(sent.ip_id, received.ip_id) {
+        let stamped = sent.tsval.is_some() && received.tsval.is_some();
+        if !self.trust.cut_anew && stamped && !agree(sent.ip_id, received.ip_id) {
             self.cut_id_differed += 1;
             self.trust.cut_anew = self.cut_id_differed >= REWRITTEN_AFTER;
         }

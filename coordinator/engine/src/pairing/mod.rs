@@ -12,7 +12,7 @@ mod orient;
 mod search;
 
 pub(crate) use index::SynIndex;
-pub(crate) use likeness::likeness;
+pub(crate) use likeness::{Nats, likeness};
 pub(crate) use merge::Rivals;
 
 use crate::connection::{Offer, PacketRef};

@@ -4,6 +4,7 @@ use super::judge::{Judge, id};
 use super::rng::Rng;
 use super::sim::{MS, Offload, Passage, SEC, Sim, US, Wire};
 use super::talk::{ACK, C2S, RST, S2C, SYN, SYN_ACK, Talk};
+use core::cell::Cell;
 use correlate_engine::fate::Fate;
 use correlate_engine::{Config, Correlator, Feed};
 use correlate_proto::report::{Code, Confidence, Severity};
@@ -152,7 +153,7 @@ fn a_packet_seen_on_two_interfaces_of_its_sender_is_no_loss() {
 fn segments_of_a_super_packet_that_share_their_ip_id_are_no_loss() {
     let mut sim = Sim::new(8);
     sim.offload = [Offload::Known(10), Offload::None];
-    let base = std::cell::Cell::new((0u32, 0u16));
+    let base = Cell::new((0u32, 0u16));
     sim.rewrite[0] = Box::new(move |segment| {
         let (until, fixed) = base.get();
         let ms = segment.options.timestamps.map_or(0, |(value, _)| value);
@@ -452,4 +453,33 @@ fn a_super_packet_that_is_lost_again_and_again_shows_no_limit_of_size() {
     let judged = Judge::until(talk.now + 4 * SEC).of(sim);
     assert_eq!(judged.find(Code::PathMtuBlackhole), None, "{:?}", judged.codes());
     assert_eq!(judged.the(Code::PacketLoss).count, 8);
+}
+
+/// The client had the SYN-ACK all along, and repeated ones come only as the ACK of it was lost: nothing bears out that
+/// those which its capture lacks were lost.
+#[test]
+fn repeats_of_what_had_arrived_are_not_lost_for_sure() {
+    let handshake_ack = |wire: &Wire| wire.direction == C2S && wire.flags == ACK && wire.at < SEC;
+    let path =
+        move |wire: &Wire, _: &mut Rng| if handshake_ack(wire) { Passage::Lose } else { Passage::Pass };
+    let mut sim = Sim::new(12).over(path);
+    let mut talk = Talk::new(&mut sim, 40_000, 0);
+    talk.send(&mut sim, C2S, SYN, 0, 0);
+    for at in [6 * MS, 2 * SEC, 4 * SEC] {
+        talk.now = at;
+        talk.send(&mut sim, S2C, SYN_ACK, 0, 0);
+        talk.now += 6 * MS;
+        talk.send(&mut sim, C2S, ACK, 1, 0);
+    }
+    talk.transfer(&mut sim, C2S, 40, 10);
+    let seen = Cell::new(0);
+    let captures = without(sim.captures(), 0, |segment| {
+        segment.flags == SYN_ACK && {
+            seen.set(seen.get() + 1);
+            seen.get() > 1
+        }
+    });
+    let judged = Judge::until(talk.now + 4 * SEC).of_captures(captures);
+    let found = judged.find(Code::PacketLoss);
+    assert!(found.is_none_or(|found| found.confidence < Confidence::Proven), "{found:?}");
 }

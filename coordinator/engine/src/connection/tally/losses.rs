@@ -10,9 +10,8 @@ const MAX_LOST_KEPT: usize = 16;
 /// at the bound the one lost least often goes.
 const MAX_LOST_RANGES: usize = 64;
 
-/// How many runs of lost octets are remembered, so that losses of what is sent again are known to be needed. What a
-/// window holds is sent again within a few round trips; the loss of a copy whose first was forgotten counts as
-/// unconfirmed.
+/// How many runs of lost octets are remembered: a copy that was lost after them was needed. What a window holds is sent
+/// again within a few round trips; the loss of a copy whose first was forgotten counts as unconfirmed.
 const MAX_LOST_OCTETS: usize = 512;
 
 /// A lost transmission.
@@ -61,7 +60,8 @@ pub(crate) struct LostRange {
     pub(crate) times: u64,
     /// Wire segments of all these times.
     pub(crate) wire: u64,
-    /// Octets of the largest IP packet of the time when that was smallest.
+    /// Octets of the smallest IP packet among them that was one on the wire; `u32::MAX` if none was. How large those of a
+    /// super-packet were is known at most.
     pub(crate) ip_len: u32,
     pub(crate) first_at: i64,
     pub(crate) last_at: i64,
@@ -98,7 +98,10 @@ impl Tally {
         }
         if sent.len > 0 {
             self.note_lost_range(&lost, sent);
-            self.note_lost_octets(sent);
+            // What rests on silence alone bears nothing out.
+            if confirmed || !sent.known() {
+                self.note_lost_octets(sent);
+            }
         }
         // A host repeats RSTs for whatever still reaches it: they say nothing about a direction that died.
         if sent.kind != Kind::Rst && self.last_delivered_at.is_none_or(|at| at <= sent.at) {
@@ -129,6 +132,7 @@ impl Tally {
         let same = given_up.is_some_and(|range| range.ip_id == piece.ip_id && range.tsval == piece.tsval);
         if same {
             self.lost_ranges.remove(&piece.start);
+            self.lost_octets.retain(|&(start, end)| piece.end() <= start || end <= piece.start);
             self.lost = self.lost.saturating_sub(u64::from(piece.wire));
             self.delivered += u64::from(piece.wire);
         }
@@ -164,7 +168,7 @@ impl Tally {
         let range = self.lost_ranges.entry(lost.start).or_insert(LostRange {
             times: 0,
             wire: 0,
-            ip_len: sent.largest_ip_len,
+            ip_len: u32::MAX,
             first_at: lost.at,
             last_at: lost.at,
             ip_id: sent.ip_id,
@@ -175,6 +179,8 @@ impl Tally {
         range.wire += u64::from(sent.wire);
         range.first_at = range.first_at.min(lost.at);
         range.last_at = range.last_at.max(lost.at);
-        range.ip_len = range.ip_len.min(sent.largest_ip_len);
+        if sent.largest_ip_len == sent.ip_len {
+            range.ip_len = range.ip_len.min(sent.ip_len);
+        }
     }
 }

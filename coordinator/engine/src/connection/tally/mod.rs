@@ -56,7 +56,8 @@ pub(crate) struct Tally {
     pub(crate) duplicated_or_missed: u64,
     /// Sent again though the octets had arrived before this copy did.
     pub(crate) spurious: u64,
-    last_vain: Option<Piece>,
+    /// The one that was counted last: its other parts are no further segments.
+    last_vain: Option<Box<Piece>>,
     /// Arrived behind one that was sent later.
     pub(crate) reordered: u64,
     /// Losses in a row count as one burst.

@@ -78,10 +78,10 @@ impl Tally {
         if received.kind == Kind::Rst || !(sent.repeats && received.repeats) || stale == 0 {
             return;
         }
-        if self.last_vain.is_some_and(|last| last.is_of_the_same_segment(sent)) {
+        if self.last_vain.as_ref().is_some_and(|last| last.is_of_the_same_segment(sent)) {
             return;
         }
-        self.last_vain = Some(*sent);
+        self.last_vain = Some(Box::new(*sent));
         self.spurious += u64::from(stale);
         if self.vain.len() < MAX_VAIN {
             let late = self.order.was_late(sent.start, sent.end());

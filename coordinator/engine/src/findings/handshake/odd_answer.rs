@@ -4,6 +4,7 @@
 use super::super::view::host_of;
 use super::super::{Sighting, Symptom};
 use super::Handshake;
+use crate::numbering::likeness_of_answers;
 use correlate_proto::report::{Code, Confidence, EvidenceEvent, Location, Severity};
 
 impl Handshake<'_> {
@@ -62,7 +63,7 @@ impl Handshake<'_> {
             Location::PathDevice,
             |told| {
                 format!(
-                    "A device on the path answered the SYN in the called host's name, before that host had it, in {}.",
+                    "A device on the path answered the SYN in the called host's name, before that host did, in {}.",
                     told.of
                 )
             },
@@ -76,8 +77,10 @@ impl Handshake<'_> {
 
     /// Whether the SYN-ACK that the opener got and the only one that the called host sent are different packets.
     fn answers_differ(&self) -> bool {
-        let hop = self.view.connection.hops.first();
-        hop.is_some_and(|hop| hop.footing[self.forward.reversed().index()].remade)
-            && self.at_responder.syn_ack.count() == 1
+        let connection = self.view.connection;
+        let back = self.forward.reversed().index();
+        self.at_responder.syn_ack.count() == 1
+            && connection.hops.first().is_some_and(|hop| hop.footing[back].remade)
+            && likeness_of_answers(connection, 0).is_some_and(|likeness| likeness < 0)
     }
 }

@@ -57,7 +57,7 @@ impl Handshake<'_> {
 
     fn refused_in_path(&self) -> Option<Symptom> {
         let reset = self.rejections(true).find(|reset| reset.state != SentState::Matched);
-        // What comes in the name of a host that had the SYN left there, or its capture would lack it.
+        // What comes in the name of a host that had the SYN may have left there, and its capture lack it.
         let had_syn = self.responder.is_some();
         let icmp = self.icmp_rejections(true).find(|icmp| !had_syn || !self.is_called(icmp.error.from));
         let (packet, how) = match (reset, icmp) {
@@ -71,7 +71,8 @@ impl Handshake<'_> {
         // Where the responder never saw the SYN either, its capture would lack both. Else the host would have to be
         // silent besides.
         let (at_most, odds) = match self.responder {
-            Some(_) => (Confidence::Strong, self.far_absence(1).plus(HOSTS_ANSWER)),
+            Some(_) if reset.is_some() => (Confidence::Strong, self.far_absence(1).plus(HOSTS_ANSWER)),
+            Some(_) => (Confidence::Strong, self.far_absence(1)),
             None => (Confidence::Proven, self.far_absence(self.at_opener.syn.count() + 1)),
         };
         let far = self.view.receiving_point(self.forward);
