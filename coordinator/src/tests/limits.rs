@@ -87,9 +87,16 @@ async fn an_agent_that_does_not_come_back_is_left_behind_and_the_report_can_say_
     let client = Agent::start("web", coordinator.connector(), live(100));
     let server = Agent::start_with("db", coordinator.connector(), Ok(live(1_000)), CUTS);
     let mut events = Vec::new();
+    let (mut begun, mut lost, mut stopped) = (false, false, false);
     while let Some(event) = session.next_event().await {
-        if event == SessionEvent::AgentLost(CapturePointId(1)) {
+        // The agent may be lost before every capture has begun.
+        begun |= matches!(event, SessionEvent::Started(_));
+        if let SessionEvent::AgentLost(_) | SessionEvent::AgentBack(_) = event {
+            lost = event == SessionEvent::AgentLost(CapturePointId(1));
+        }
+        if begun && lost && !stopped {
             session.stop().await;
+            stopped = true;
         }
         events.push(event);
     }
