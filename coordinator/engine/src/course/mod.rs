@@ -51,6 +51,11 @@ impl Course {
 }
 
 impl Session {
+    /// The course of a direction between two points; `None` before anything was matched or lost there.
+    pub(crate) fn course(&self, up: usize, down: usize, direction: Direction) -> Option<&Course> {
+        self.courses.get(&(up, down)).map(|courses| &courses[direction.index()])
+    }
+
     /// Whether what `connection` lost in `run` was lost while its whole direction was out: others lost something at
     /// the same time, nothing arrived, and then the direction carried again.
     pub(crate) fn was_out(&self, connection: &Connection, direction: Direction, run: &Run) -> bool {
@@ -60,8 +65,7 @@ impl Session {
         ) else {
             return false;
         };
-        let course = self.courses.get(&(up.point, down.point)).map(|courses| &courses[direction.index()]);
-        course.is_some_and(|course| {
+        self.course(up.point, down.point, direction).is_some_and(|course| {
             let around = |silence: &Silence| {
                 silence.connections.len() > 1 && silence.from < run.first_at && run.last_at < silence.to
             };

@@ -157,8 +157,7 @@ impl Ends<'_> {
     fn newest_arrived(&self) -> Option<i64> {
         let forward = self.direction == Direction::ClientToServer;
         let (up, down) = if forward { (self.sender, self.receiver) } else { (self.receiver, self.sender) };
-        let courses = self.session.courses.get(&(up.point, down.point))?;
-        courses[self.direction.index()].silences.newest()
+        self.session.course(up.point, down.point, self.direction)?.silences.newest()
     }
 
     /// Until when `point`'s capture is known to have run, by the clock of the other end.

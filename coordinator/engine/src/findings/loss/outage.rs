@@ -23,7 +23,7 @@ pub(super) struct Outages<'a> {
 impl<'a> Outages<'a> {
     /// Those that the course of the direction shows; `None` if there are none.
     pub(super) fn of(place: &Place<'a>) -> Option<Self> {
-        let course = &place.session.courses.get(&(place.up, place.down))?[place.direction.index()];
+        let course = place.session.course(place.up, place.down, place.direction)?;
         let clock = place.session.clock(place.up, place.down);
         let round_trip = clock.and_then(crate::clock::PairClock::min_rtt);
         let least = round_trip.map_or(0, |span| LEAST_ROUND_TRIPS * span.as_ns()).max(LEAST_NS);
@@ -156,8 +156,7 @@ fn out_meanwhile(place: &Place<'_>, silence: &Silence) -> bool {
     let (from, to) = place.ends();
     let start = place.session.translate(silence.first_lost, from, to).0;
     let end = place.session.translate(silence.last_lost, from, to).1;
-    let course = place.session.courses.get(&(place.up, place.down));
-    let back = course.map(|course| &course[place.direction.reversed().index()]);
+    let back = place.session.course(place.up, place.down, place.direction.reversed());
     back.is_some_and(|back| {
         let meanwhile = |other: &Silence| {
             other.first_lost < end

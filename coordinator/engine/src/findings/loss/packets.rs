@@ -88,7 +88,7 @@ fn details(place: &Place<'_>, counts: Counts, shape: Option<Shape>) -> Details {
 /// would look lost.
 fn shape(place: &Place<'_>) -> Option<Shape> {
     let clock = place.session.clock(place.up, place.down)?;
-    let course = &place.session.courses.get(&(place.up, place.down))?[place.direction.index()];
+    let course = place.session.course(place.up, place.down, place.direction)?;
     if place.receiver_is_suspect() || place.sender_is_suspect() {
         return None;
     }
